@@ -1,0 +1,1 @@
+"""Carriers, materials and laws: pure functions of the local state, without geometry."""

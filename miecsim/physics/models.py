@@ -1,0 +1,384 @@
+"""The three models: each composes the same transport, storage and interface laws on the nodes that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from miecsim.constants import FARADAY, thermal_voltage
+from miecsim.errors import InputError
+from miecsim.grid.nodes import Nodes
+from miecsim.physics.branches import Branch
+from miecsim.physics.elements import Element
+from miecsim.physics.fluxes import Displacement, Drift, Ohmic, series_conductance
+from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
+from miecsim.physics.state import Activity, Carrier, StateMap
+from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
+from miecsim.typing import Array, Bools, Ints
+
+Transport = Ohmic | Drift | Displacement
+Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor
+AnyLayer = CompositeLayer | ConductorLayer | ChargedLayer
+
+
+@dataclass(frozen=True)
+class Laws:
+    """A model on given nodes: the terms whose sum is the residual, the rest state and where each field lives.
+
+    transports come with the faces they act on; rest (m, N) are the unknowns of the flat reference state.
+    """
+
+    state_map: StateMap
+    transports: tuple[tuple[Transport, Ints], ...]
+    stores: tuple[Storage, ...]
+    branches: tuple[Branch, ...]
+    rest: Array
+    active: Bools
+
+
+@dataclass(frozen=True)
+class Model:
+    """A stack of layers with its physics. `laws(nodes, region)` puts it on a grid; `decay_length(i, omega)` is the
+    shortest length [m] on which layer i changes at angular frequency omega, by which default meshes are graded."""
+
+    name: str
+    layers: tuple[AnyLayer, ...]
+    carriers: tuple[Carrier, ...]
+    has_phi: bool
+    temperature: float
+    junctions: tuple[Junction, ...]
+    laws: Callable[[Nodes, Ints], Laws]
+    decay_length: Callable[[int, float], float]
+
+    @property
+    def thickness(self) -> float:
+        return float(sum(layer.thickness for layer in self.layers))
+
+    def junction_pairs(self) -> list[tuple[int, int]]:
+        """Indices of neighbouring layers that have an interface law between them, each once."""
+        names = [layer.name for layer in self.layers]
+        pairs = [(names.index(a), names.index(b)) for a, b in _pairs(self.junctions)]
+        for left, right in pairs:
+            if right != left + 1:
+                raise InputError(f"interface between {names[left]} and {names[right]}: these layers are not neighbours")
+        return pairs
+
+
+def composite_electrode(
+    layers: Sequence[CompositeLayer], *, temperature: float = 298.15, junctions: Sequence[Junction] = ()
+) -> Model:
+    """Two rails with an interface law (Paasch 1993, 10.1016/0013-4686(93)85083-B; Bisquert 2000, 10.1021/jp993148h):
+
+        div(sigma_ion grad Phi_ion) = a_v i(Phi_ion - Phi_eon) = -div(sigma_eon grad Phi_eon)   [A/m3]
+
+    with i the interface law [A/m2] and a_v the interface area per volume [1/m].
+    """
+    stack = tuple(layers)
+    for layer in stack:
+        if layer.sigma_cross**2 >= layer.sigma_ion * layer.sigma_eon and layer.sigma_cross != 0:
+            raise InputError(f"layer {layer.name}: cross conductivity must be below sqrt(sigma_ion sigma_eon)")
+
+    def decay(i: int, omega: float) -> float:
+        layer = stack[i]
+        if layer.interface is None or layer.sigma_ion == 0 or layer.sigma_eon == 0:
+            return float("inf")
+        y = layer.area_density * abs(small_signal_admittance(layer.interface, omega))
+        return _rail_length(layer.sigma_ion, layer.sigma_eon, y)
+
+    def laws(nodes: Nodes, region: Ints) -> Laws:
+        interfaces = []
+        for i, layer in enumerate(stack):
+            if layer.interface is not None:
+                inside = np.flatnonzero((region == i) & (nodes.volume > 0))
+                area = layer.area_density * nodes.volume[inside]
+                interfaces.append(Branch(layer.interface, 1, inside, 0, inside, area, "charge transfer"))
+        return _rail_laws(nodes, region, stack, temperature, junctions, tuple(interfaces), stores=())
+
+    return Model("composite_electrode", stack, _RAILS, False, temperature, tuple(junctions), laws, decay)
+
+
+def mixed_conductor(
+    layers: Sequence[ConductorLayer] | Sequence[ChargedLayer],
+    *,
+    temperature: float = 298.15,
+    junctions: Sequence[Junction] = (),
+) -> Model:
+    """Electroneutral transport by electrochemical potential (Jamnik and Maier 1999, 10.1149/1.1392611; 2001,
+    10.1039/b100180i), from coefficients or from carriers:
+
+        dq_k/dt = div(sigma_k grad Phi_k),   q_ion = -q_eon = c_chem (Phi_ion - Phi_eon)
+
+    A permittivity adds the dielectric rail, and with carriers makes it Poisson-Nernst-Planck.
+    """
+    stack = tuple(layers)
+    if all(isinstance(layer, ChargedLayer) for layer in stack):
+        charged = tuple(layer for layer in stack if isinstance(layer, ChargedLayer))
+        return _charged_model("mixed_conductor", charged, temperature, tuple(junctions))
+    rails = tuple(layer for layer in stack if isinstance(layer, ConductorLayer))
+    if len(rails) != len(stack):
+        raise InputError("mixed_conductor: layers given by coefficients and by carriers cannot be stacked together")
+    dielectric = [layer.permittivity is not None for layer in rails]
+    if any(dielectric) != all(dielectric):
+        raise InputError("mixed_conductor: give a permittivity for every layer, or for none")
+
+    def decay(i: int, omega: float) -> float:
+        layer = rails[i]
+        if layer.permittivity is None:
+            return _rail_length(layer.sigma_ion, layer.sigma_eon, omega * layer.chemical_capacitance)
+        both = layer.capacitance_ion + layer.capacitance_eon
+        series = layer.capacitance_ion * layer.capacitance_eon / both
+        debye = float(np.sqrt(layer.permittivity / both))
+        return min(debye, _rail_length(layer.sigma_ion, layer.sigma_eon, omega * series))
+
+    def laws(nodes: Nodes, region: Ints) -> Laws:
+        cells = np.flatnonzero(nodes.volume > 0)
+        volume = nodes.volume[cells]
+
+        def of(name: str) -> Array:
+            return np.array([getattr(layer, name) or 0.0 for layer in rails])[region[cells]]
+
+        if not any(dielectric):
+            store: tuple[Storage, ...] = (ChemicalCapacitor((0, 1), of("chemical_capacitance"), cells, volume),)
+        else:
+            store = (
+                RailCapacitor(0, 2, of("capacitance_ion"), cells, volume),
+                RailCapacitor(1, 2, of("capacitance_eon"), cells, volume),
+            )
+        permittivity = [layer.permittivity for layer in rails] if any(dielectric) else None
+        return _rail_laws(nodes, region, rails, temperature, junctions, (), store, permittivity)
+
+    return Model("mixed_conductor", rails, _RAILS, any(dielectric), temperature, tuple(junctions), laws, decay)
+
+
+def nernst_planck_poisson(
+    layers: Sequence[ChargedLayer], *, temperature: float = 298.15, junctions: Sequence[Junction] = ()
+) -> Model:
+    """Any number of carriers k of charge z_k in a dielectric:
+
+        d(z_k F c_k)/dt + div i_k = 0,  i_k = -z_k F D_k c_k grad eta_k,  -div(eps grad phi) = sum_k z_k F c_k + fixed
+
+    with eta_k = ln a_k + z_k F phi / (R T). Every layer needs a permittivity.
+    """
+    for layer in layers:
+        if layer.permittivity is None:
+            raise InputError(f"layer {layer.name}: nernst_planck_poisson needs a permittivity")
+    return _charged_model("nernst_planck_poisson", tuple(layers), temperature, tuple(junctions))
+
+
+_RAILS = (Carrier("ion", 1, False), Carrier("electron", -1, False))
+
+
+def small_signal_admittance(element: Element, omega: float) -> complex:
+    """y(w) [S/m2] of an element about zero voltage, at one angular frequency [rad/s]."""
+    step = 1e-30
+    probe = np.array([1j * step])
+    g, c = (float(law(probe).imag[0]) / step for law in (element.current, element.charge))
+    excess = 0.0 if element.excess is None else complex(element.excess(np.array([omega]))[0])
+    return g + 1j * omega * c + excess
+
+
+def _rail_length(sigma_1: float, sigma_2: float, y: float) -> float:
+    """lambda = sqrt(z_f / (z_1 + z_2)) [m] of two rails joined by y [S/m3]."""
+    return float(1 / np.sqrt((1 / sigma_1 + 1 / sigma_2) * y)) if y > 0 else float("inf")
+
+
+def _pairs(junctions: Sequence[Junction]) -> list[tuple[str, str]]:
+    """The pairs of layers that have interface laws between them, each once, in the order that numbers the junctions."""
+    return list(dict.fromkeys(junction.between for junction in junctions))
+
+
+def _interrupts(junctions: Sequence[Junction], carrier: str) -> list[int]:
+    """Numbers of the junctions whose law acts on `carrier`."""
+    pairs = _pairs(junctions)
+    return [pairs.index(j.between) for j in junctions if j.carrier == carrier]
+
+
+def _junction_branches(nodes: Nodes, junctions: Sequence[Junction], names: Sequence[str]) -> list[Branch]:
+    pairs, out = _pairs(junctions), []
+    for junction in junctions:
+        faces = np.flatnonzero(nodes.junction == pairs.index(junction.between))
+        row = names.index(junction.carrier)
+        left, right = nodes.left[faces], nodes.right[faces]
+        out.append(Branch(junction.law, row, left, row, right, nodes.area[faces], "interface"))
+    return out
+
+
+def _rail_laws(
+    nodes: Nodes,
+    region: Ints,
+    layers: Sequence[CompositeLayer] | Sequence[ConductorLayer],
+    temperature: float,
+    junctions: Sequence[Junction],
+    interfaces: tuple[Branch, ...],
+    stores: tuple[Storage, ...],
+    permittivity: Sequence[float | None] | None = None,
+) -> Laws:
+    """Laws of two rails that store their potentials: Ohm's law, optional dielectric rail, interfaces and junctions."""
+    sigma = np.zeros((len(layers), 2, 2))
+    for i, layer in enumerate(layers):
+        sigma[i] = np.diag([layer.sigma_ion, layer.sigma_eon])
+        sigma[i, 0, 1] = sigma[i, 1, 0] = getattr(layer, "sigma_cross", 0.0)
+    if junctions and np.any(sigma[:, 0, 1] != 0):
+        raise InputError("cross conductivity and an interface law between layers cannot be combined")
+    at_left, at_right = sigma[region[nodes.left]], sigma[region[nodes.right]]
+    all_faces = np.arange(nodes.left.size)
+    transports: list[tuple[Transport, Ints]] = []
+    if junctions:
+        for k, carrier in enumerate(_RAILS):
+            d_l, d_r, conducts = nodes.distances(_interrupts(junctions, carrier.name))
+            faces = np.flatnonzero(conducts)
+            g = series_conductance(
+                at_left[faces, k : k + 1, k : k + 1], at_right[faces, k : k + 1, k : k + 1], d_l[faces], d_r[faces]
+            )
+            transports.append((Ohmic((k,), g, f"{carrier.name} transport"), faces))
+    else:
+        g = series_conductance(at_left, at_right, nodes.d_left, nodes.d_right)
+        if np.any(sigma[:, 0, 1] != 0):
+            transports.append((Ohmic((0, 1), g, "coupled transport"), all_faces))
+        else:
+            for k, carrier in enumerate(_RAILS):
+                transports.append((Ohmic((k,), g[:, k : k + 1, k : k + 1], f"{carrier.name} transport"), all_faces))
+    if permittivity is not None:
+        transports.append((_displacement(nodes, region, permittivity, 2), all_faces))
+    state_map = StateMap(
+        _RAILS, permittivity is not None, thermal_voltage(temperature), np.ones((2, nodes.n)), (None, None)
+    )
+    present = sigma[:, [0, 1], [0, 1]] > 0
+    active = np.ones((nodes.n, state_map.n_fields), dtype=bool)
+    active[:, :2] = present[region]
+    branches = interfaces + tuple(_junction_branches(nodes, junctions, state_map.names))
+    rest = np.zeros((state_map.n_fields, nodes.n))
+    return Laws(state_map, tuple(transports), stores, branches, rest, active)
+
+
+def _displacement(nodes: Nodes, region: Ints, permittivity: Sequence[float | None], row: int) -> Displacement:
+    eps = np.array([p or 0.0 for p in permittivity])
+    d_l, d_r, _ = nodes.distances(())
+    return Displacement(row, 1 / (d_l / eps[region[nodes.left]] + d_r / eps[region[nodes.right]]))
+
+
+def _charged_model(
+    name: str, layers: tuple[ChargedLayer, ...], temperature: float, junctions: tuple[Junction, ...]
+) -> Model:
+    """Stored carriers with phi from Poisson's equation, or from electroneutrality where no layer has a permittivity."""
+    dielectric = [layer.permittivity is not None for layer in layers]
+    if any(dielectric) != all(dielectric):
+        raise InputError(f"{name}: give a permittivity for every layer, or for none")
+    carriers = _mobile_carriers(layers)
+
+    def decay(i: int, omega: float) -> float:
+        mobile = [c for c in layers[i].carriers if c.mobile]
+        diffusion = float(np.sqrt(min(c.diffusivity * c.thermodynamic_factor for c in mobile) / omega))
+        return min(diffusion, debye_length(layers[i], temperature))
+
+    def laws(nodes: Nodes, region: Ints) -> Laws:
+        return _charged_laws(nodes, region, layers, carriers, temperature, junctions)
+
+    return Model(name, layers, carriers, True, temperature, junctions, laws, decay)
+
+
+def debye_length(layer: ChargedLayer, temperature: float) -> float:
+    """lambda_D = sqrt(eps V_T / (F sum z^2 c / W))  [m] over the mobile carriers; inf for an electroneutral layer."""
+    if layer.permittivity is None:
+        return float("inf")
+    strength = sum(c.charge**2 * c.concentration / _factor(c) for c in layer.carriers if c.mobile)
+    return float(np.sqrt(layer.permittivity * thermal_voltage(temperature) / (FARADAY * strength)))
+
+
+def _factor(carrier: CarrierIn) -> float:
+    """W = d ln a / d ln c in the reference state."""
+    c = carrier.concentration
+    extra = 0.0
+    if carrier.ln_gamma is not None:
+        step = 1e-30 * c
+        extra = float(np.imag(carrier.ln_gamma(np.array([c + 1j * step])))[0] / step * c)
+    return carrier.thermodynamic_factor + c / (carrier.site_density - c) + extra
+
+
+def _mobile_carriers(layers: Sequence[ChargedLayer]) -> tuple[Carrier, ...]:
+    """Every mobile carrier of the stack, in order of appearance; InputError where its charge differs between layers."""
+    found: dict[str, Carrier] = {}
+    for layer in layers:
+        for c in layer.carriers:
+            if not c.mobile:
+                continue
+            if not (c.concentration > 0 and c.diffusivity > 0):
+                raise InputError(f"layer {layer.name}, carrier {c.name}: concentration and diffusivity must be positive")
+            known = found.setdefault(c.name, Carrier(c.name, c.charge, True))
+            if known.charge != c.charge:
+                raise InputError(f"carrier {c.name}: charge {c.charge} in layer {layer.name}, {known.charge} elsewhere")
+    if not found:
+        raise InputError("no mobile carrier in any layer")
+    return tuple(found.values())
+
+
+def _charged_laws(
+    nodes: Nodes,
+    region: Ints,
+    layers: tuple[ChargedLayer, ...],
+    carriers: tuple[Carrier, ...],
+    temperature: float,
+    junctions: tuple[Junction, ...],
+) -> Laws:
+    k_n, v_t = len(carriers), thermal_voltage(temperature)
+    poisson = layers[0].permittivity is not None
+    table = {(i, c.name): c for i, layer in enumerate(layers) for c in layer.carriers if c.mobile}
+
+    def of(carrier: Carrier, name: str, absent: float) -> Array:
+        """Per-node values of one property of a carrier."""
+        values = [getattr(table.get((i, carrier.name)), name, absent) for i in range(len(layers))]
+        return np.array(values, dtype=float)[region]
+
+    present = np.array([[(i, c.name) in table for c in carriers] for i in range(len(layers))])
+    active = np.ones((nodes.n, k_n + 1), dtype=bool)
+    active[:, :k_n] = present[region]
+    reference = np.array([of(c, "concentration", 1.0) for c in carriers])
+    activity = []
+    for c in carriers:
+        own = [
+            ((region == i).astype(float), spec.ln_gamma)
+            for i in range(len(layers))
+            if (spec := table.get((i, c.name))) is not None and spec.ln_gamma is not None
+        ]
+        activity.append(Activity(of(c, "site_density", np.inf), of(c, "thermodynamic_factor", 1.0), tuple(own)))
+    state_map = StateMap(carriers, True, v_t, reference, tuple(activity))
+
+    transports: list[tuple[Transport, Ints]] = []
+    stores: list[Storage] = []
+    cells = np.flatnonzero(nodes.volume > 0)
+    for k, c in enumerate(carriers):
+        d_l, d_r, conducts = nodes.distances(_interrupts(junctions, c.name))
+        diffusivity = of(c, "diffusivity", 0.0)
+        faces = np.flatnonzero(conducts & active[nodes.left, k] & active[nodes.right, k])
+        resistance = d_l[faces] / diffusivity[nodes.left[faces]] + d_r[faces] / diffusivity[nodes.right[faces]]
+        transports.append((Drift(k, c.charge, 1 / resistance, v_t, (k, k_n), f"{c.name} transport"), faces))
+        live = cells[active[cells, k]]
+        stores.append(Density(k, c.charge, live, nodes.volume[live]))
+    stores.append(_space_charge(nodes, region, layers, carriers, active, poisson))
+    if poisson:
+        transports.append((_displacement(nodes, region, [la.permittivity for la in layers], k_n), np.arange(nodes.left.size)))
+    rest = np.vstack([reference, np.zeros((1, nodes.n))])
+    branches = tuple(_junction_branches(nodes, junctions, state_map.names))
+    return Laws(state_map, tuple(transports), tuple(stores), branches, rest, active)
+
+
+def _space_charge(
+    nodes: Nodes,
+    region: Ints,
+    layers: tuple[ChargedLayer, ...],
+    carriers: tuple[Carrier, ...],
+    active: Bools,
+    poisson: bool,
+) -> SpaceCharge:
+    """Poisson's source in every cell, or the neutrality constraint on every node (faces included: they store nothing)."""
+    fixed = []
+    for layer in layers:
+        own = sum(c.charge * FARADAY * c.concentration for c in layer.carriers if not c.mobile)
+        mobile = sum(c.charge * FARADAY * c.concentration for c in layer.carriers if c.mobile)
+        fixed.append(-mobile if layer.fixed_charge is None else layer.fixed_charge + own)
+    where = np.flatnonzero(nodes.volume > 0) if poisson else np.arange(nodes.n)
+    measure = nodes.volume[where] if poisson else np.full(nodes.n, nodes.volume.max())
+    charges = np.array([c.charge for c in carriers])[:, None] * active[where, : len(carriers)].T
+    return SpaceCharge(len(carriers), charges.astype(float), np.array(fixed)[region[where]], where, measure)

@@ -1,0 +1,100 @@
+"""What the unknowns of a node mean: the state map u -> (c, ln c, Phi, phi).
+
+Unknowns are what is conserved: the concentration of each carrier that is stored as a density, and phi; a rail without a density of
+its own stores its potential Phi. With V_T = RT/F,
+
+    ln a_k = ln(c_k / c_ref,k) + ln gamma_k(c_k),      Phi_k = phi + (V_T / z_k) ln a_k   [V]
+
+is the electrochemical potential divided by z_k F. Laws read the derived quantities, never the unknowns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from miecsim.typing import Array, Ints, Values
+
+ActivityLaw = Callable[[Values], Values]  # ln gamma(c), c in mol/m3; must accept complex input
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A charge carrier. `stored` says whether its concentration is the unknown (else its potential Phi is)."""
+
+    name: str
+    charge: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """The state at n nodes. Phi (K, n) [V]; phi (n,) [V] (zero where there is no such field); c (K, n) [mol/m3];
+    ln_a (K, n) activity relative to the reference state; ln_gamma (K, n) ln a - ln c, which includes -ln c_ref."""
+
+    Phi: Values
+    phi: Values
+    c: Values
+    ln_a: Values
+    ln_gamma: Values
+
+
+@dataclass(frozen=True)
+class Activity:
+    """ln gamma = -ln(1 - c/c_max) + (W - 1) ln(c/c_ref) + law(c): lattice gas, constant factor W, or any function.
+
+    site_density (N,) [mol/m3], inf where the statistics are dilute; factor (N,), 1 where ideal; laws: (mask (N,), function).
+    """
+
+    site_density: Array
+    factor: Array
+    laws: tuple[tuple[Array, ActivityLaw], ...] = ()
+
+    def ln_gamma(self, c: Values, c_ref: Array, nodes: Ints) -> Values:
+        out = -np.log(1 - c / self.site_density[nodes]) + (self.factor[nodes] - 1) * np.log(c / c_ref)
+        for mask, law in self.laws:
+            out = out + np.where(mask[nodes] > 0, law(c), 0.0)
+        return out
+
+
+@dataclass(frozen=True)
+class StateMap:
+    """Maps unknowns u (m, n) at given nodes to a State. Field order: carriers, then phi where `has_phi`."""
+
+    carriers: tuple[Carrier, ...]
+    has_phi: bool
+    thermal_voltage: float
+    reference: Array  # (K, N) c_ref of stored carriers [mol/m3]
+    activity: tuple[Activity | None, ...]
+
+    @property
+    def n_fields(self) -> int:
+        return len(self.carriers) + int(self.has_phi)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.carriers) + (("potential",) if self.has_phi else ())
+
+    def row(self, name: str) -> int:
+        """Index of the field `name`; the electrostatic potential is called 'potential'."""
+        return self.names.index(name)
+
+    def at(self, u: Values, nodes: Ints) -> State:
+        """State at `nodes` from their unknowns u (m, n)."""
+        k_n, n = len(self.carriers), u.shape[1]
+        phi = u[k_n] if self.has_phi else np.zeros(n, dtype=u.dtype)
+        Phi, c, ln_a, ln_gamma = (np.zeros((k_n, n), dtype=u.dtype) for _ in range(4))
+        for k, carrier in enumerate(self.carriers):
+            activity = self.activity[k]
+            if not carrier.stored or activity is None:
+                Phi[k] = u[k]
+                continue
+            c_ref = self.reference[k, nodes]
+            excess = activity.ln_gamma(u[k], c_ref, nodes)
+            c[k] = u[k]
+            ln_gamma[k] = excess - np.log(c_ref)
+            ln_a[k] = np.log(u[k] / c_ref) + excess
+            Phi[k] = phi + self.thermal_voltage / carrier.charge * ln_a[k]
+        return State(Phi, phi, c, ln_a, ln_gamma)

@@ -1,0 +1,88 @@
+"""Terminals: which rail ends a pole of the instrument is wired to, and through what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from miecsim.physics.elements import Element, Reversible
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One carrier at one side of the cell, joined to a terminal through `law`. A carrier without a contact is blocked.
+
+    carrier: a carrier's name, or 'potential' for the electrostatic potential (a Stern layer, or a metal where reversible).
+    """
+
+    side: str
+    carrier: str
+    law: Element | Reversible
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A named pole of the instrument with its contacts."""
+
+    name: str
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """An element between two carriers at one side, not wired to any terminal (a rail-to-rail end impedance)."""
+
+    side: str
+    carriers: tuple[str, str]
+    law: Element | Reversible
+
+
+@dataclass(frozen=True)
+class ReferencePlane:
+    """A probe that draws no current: the potential Phi of `carrier` at the distance `position` [m] from the left side."""
+
+    name: str
+    position: float
+    carrier: str
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Terminals, the first two being the poles of the usual two-terminal Z; links; reference planes."""
+
+    terminals: tuple[Terminal, ...]
+    links: tuple[Link, ...] = ()
+    reference_planes: tuple[ReferencePlane, ...] = ()
+
+
+# Cells people build, as (pole, pole) lists of (side, which rail), rail 0 the ion and rail 1 the electron (ORACLES section 2).
+_PRESETS: dict[str, tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]] = {
+    "ion_blocking": ((("left", 1),), (("right", 1),)),
+    "electron_blocking": ((("left", 0),), (("right", 0),)),
+    "battery": ((("left", 0),), (("right", 1),)),
+    "both_rails_left": ((("left", 0),), (("left", 1),)),
+    "both_rails_each_pole": ((("left", 0), ("right", 0)), (("left", 1), ("right", 1))),
+    "ion_both": ((("left", 0),), (("right", 0), ("right", 1))),
+    "electron_both": ((("left", 1),), (("right", 0), ("right", 1))),
+    "symmetric": ((("left", 0), ("left", 1)), (("right", 0), ("right", 1))),
+}
+PRESETS = tuple(_PRESETS)
+
+
+def preset(name: str, ion: str = "ion", electron: str = "electron") -> Wiring:
+    """Reversible contacts of a common cell between the carriers `ion` and `electron`; KeyError for an unknown name."""
+    rails = (ion, electron)
+    poles = [
+        Terminal(label, tuple(Contact(side, rails[r], Reversible()) for side, r in ends))
+        for label, ends in zip(("A", "B"), _PRESETS[name], strict=True)
+    ]
+    return Wiring(tuple(poles))
+
+
+def metal_plates(carriers: tuple[str, ...] = ()) -> Wiring:
+    """Two metal plates that fix the electrostatic potential and are reversible to `carriers` (none: blocking)."""
+    return Wiring(
+        tuple(
+            Terminal(label, tuple(Contact(side, name, Reversible()) for name in (*carriers, "potential")))
+            for label, side in (("A", "left"), ("B", "right"))
+        )
+    )

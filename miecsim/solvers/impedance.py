@@ -1,0 +1,264 @@
+"""Impedance: the exact small-signal response of an operating point, (G + i w C) x = b.
+
+Z is a matrix over named terminals. Only an OperatingPoint is accepted: linearising where nothing was solved gives numbers that
+look like spectra and are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from miecsim.blocks import Blocks
+from miecsim.errors import InputError, SolveError
+from miecsim.linearise import linearise
+from miecsim.solvers import line as line_solver
+from miecsim.solvers.steady import OperatingPoint
+from miecsim.typing import Array, Complex, Ints
+
+# Healthy eliminations leave a backward error near 2e-16; above this a line is solved again by sparse factorisation.
+ACCEPT = 1e-13
+# Products of nodes, fields cubed and frequencies above which compiling (or loading) the kernel pays.
+COMPILE_ABOVE = 3e7
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """frequency (n_f,) [Hz]; Y (n_f, T, T) admittance over the T named terminals [S], other ports left open.
+
+    plane_voltage (n_f, R, T): potential of each reference plane per volt on each terminal; method and backward_error say how
+    it was solved and how well; unit is 'ohm', or 'ohm m^2' for a system of unit area.
+    """
+
+    frequency: Array
+    Y: Complex
+    terminals: tuple[str, ...]
+    planes: tuple[str, ...]
+    plane_voltage: Complex
+    unit: str
+    method: str
+    backward_error: float
+
+    @property
+    def Z(self) -> Complex:
+        """Two-terminal impedance between the first two terminals, any others open, (n_f,)."""
+        return self.between(self.terminals[0], self.terminals[1])
+
+    def between(self, plus: str, minus: str) -> Complex:
+        """Impedance (n_f,) between two terminals, all others carrying no current. InputError for an unknown name."""
+        a, b = self._index(plus), self._index(minus)
+        if a == b:
+            raise InputError(f"terminals: read {plus!r} twice; expected two different ones")
+        matrix = self.matrix(minus)
+        a = a - (a > b)
+        return matrix[:, a, a]
+
+    def matrix(self, ground: str) -> Complex:
+        """Z (n_f, T-1, T-1): voltages of the other terminals against `ground` per current into each of them.
+
+        inf where no current can flow at all.
+        """
+        g = self._index(ground)
+        keep = [i for i in range(len(self.terminals)) if i != g]
+        reduced = self.Y[:, keep][:, :, keep]
+        return _inverse(reduced)
+
+    def plane(self, name: str, plus: str | None = None, minus: str | None = None) -> Complex:
+        """Transfer impedance (n_f,): potential of a reference plane against `minus` per current from `plus` to `minus`.
+
+        So `plane('ref')` is what a reference electrode there divides off Z on the side of the second terminal.
+        """
+        if name not in self.planes:
+            raise InputError(f"reference plane: read {name!r}; expected one of {', '.join(self.planes) or '(none)'}")
+        plus, minus = plus or self.terminals[0], minus or self.terminals[1]
+        a, g = self._index(plus), self._index(minus)
+        keep = [i for i in range(len(self.terminals)) if i != g]
+        a = a - (a > g)
+        voltages = self.matrix(minus)[:, :, a]
+        return np.asarray(np.einsum("ft,ft->f", self.plane_voltage[:, self.planes.index(name)][:, keep], voltages))
+
+    def _index(self, name: str) -> int:
+        if name not in self.terminals:
+            raise InputError(f"terminal: read {name!r}; expected one of {', '.join(self.terminals)}")
+        return self.terminals.index(name)
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """Complex amplitudes per volt between the first two terminals: potentials (n_f, N, m) of every field at every node [V/V]."""
+
+    frequency: Array
+    potential: Complex
+    backward_error: float
+
+
+def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") -> Spectrum:
+    """Spectrum of `point` at frequencies [Hz], (n_f,), all positive.
+
+    method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin) or 'sparse' (LU, any dimension).
+    Raises InputError for anything but an operating point or for bad frequencies, SolveError where the equations could not be
+    solved to round-off.
+    """
+    if not isinstance(point, OperatingPoint):
+        raise InputError(
+            f"impedance: read a {type(point).__name__}; expected an operating point, such as solve_steady(system)"
+        )
+    f = np.atleast_1d(np.asarray(frequency, dtype=float))
+    if f.ndim != 1 or f.size == 0 or not np.all(np.isfinite(f) & (f > 0)):
+        raise InputError("frequency: expected one or more positive, finite numbers in Hz")
+    blocks = linearise(point.system, point.u, point.voltages)
+    method = _choose(blocks, f.size, method, bool(point.system.planes))
+    omega = 2 * np.pi * f
+    driven = _driven(blocks.n_ports)
+    Y, planes, error = (_by_sparse if method == "sparse" else _by_line)(point, blocks, omega, driven, method)
+    if not np.all(np.isfinite(Y)) or error > ACCEPT:
+        if method == "sparse":
+            raise SolveError(
+                f"impedance: backward error {error:.1e} in the sparse solve; refine or rescale the problem"
+            )
+        Y, planes, error = _by_sparse(point, blocks, omega, driven, "sparse")
+        method = "sparse"
+    Y, planes = _close_open_ports(_complete(Y, driven), planes, len(point.system.terminals))
+    unit = "ohm m^2" if point.system.per_area else "ohm"
+    names = tuple(name for name, *_ in point.system.planes)
+    return Spectrum(f, Y, point.system.terminals, names, planes, unit, method, float(error))
+
+
+def amplitudes(point: OperatingPoint, frequency: Array) -> Amplitudes:
+    """Complex amplitude of every potential along the cell for 1 V between the first two terminals, others open."""
+    f = np.atleast_1d(np.asarray(frequency, dtype=float))
+    blocks = linearise(point.system, point.u, point.voltages)
+    ports = list(range(blocks.n_ports))
+    x, error = _solve_profiles(blocks, 2 * np.pi * f, ports)
+    Y = _complete(_currents(blocks, 2 * np.pi * f, x), _driven(blocks.n_ports))
+    V = np.stack([_open_voltages(y) for y in Y])
+    state = np.einsum("fnmp,fp->fnm", x, V)
+    return Amplitudes(f, np.einsum("nkm,fnm->fnk", blocks.potential, state), float(error.max()))
+
+
+def _driven(n_ports: int) -> list[int]:
+    """Two ports need one excitation; more need all but one."""
+    return list(range(n_ports - 1))
+
+
+def _choose(blocks: Blocks, n_f: int, method: str, planes: bool) -> str:
+    if method not in ("auto", "plain", "compiled", "sparse"):
+        raise InputError(f"method: read {method!r}; expected 'auto', 'plain', 'compiled' or 'sparse'")
+    if method != "auto":
+        if method != "sparse" and not line_solver.is_line(blocks):
+            raise InputError(f"method {method!r} needs a one-dimensional line; use 'sparse'")
+        return method
+    if not line_solver.is_line(blocks):
+        return "sparse"
+    work = blocks.n_nodes * blocks.n_fields**3 * n_f
+    return "compiled" if work > COMPILE_ABOVE else "plain"
+
+
+def _by_line(
+    point: OperatingPoint, blocks: Blocks, omega: Array, driven: list[int], method: str
+) -> tuple[Complex, Complex, float]:
+    """Port currents (n_f, P, driven), plane potentials (n_f, R, P) and the backward error at three frequencies."""
+    line = line_solver.prepare(blocks, omega, driven)
+    Y = line_solver.port_response(line, driven, method == "compiled")
+    ports = list(range(blocks.n_ports))
+    probe = np.unique([0, omega.size // 2, omega.size - 1]) if not point.system.planes else np.arange(omega.size)
+    x, error = line_solver.profiles(line_solver.prepare(blocks, omega[probe], ports), ports)
+    return Y, _plane_voltages(point, blocks, x), float(error.max())
+
+
+def _by_sparse(
+    point: OperatingPoint, blocks: Blocks, omega: Array, driven: list[int], method: str
+) -> tuple[Complex, Complex, float]:
+    from miecsim.solvers import sparse
+
+    ports = list(range(blocks.n_ports)) if point.system.planes else driven
+    x, error = sparse.solve(blocks, omega, ports)
+    Y = sparse.port_currents(blocks, omega, x, ports)[:, :, : len(driven)]
+    return Y, _plane_voltages(point, blocks, x), float(np.max(error))
+
+
+def _solve_profiles(blocks: Blocks, omega: Array, ports: list[int]) -> tuple[Complex, Array]:
+    if line_solver.is_line(blocks):
+        return line_solver.profiles(line_solver.prepare(blocks, omega, ports), ports)
+    from miecsim.solvers import sparse
+
+    return sparse.solve(blocks, omega, ports)
+
+
+def _currents(blocks: Blocks, omega: Array, x: Complex) -> Complex:
+    """Port currents (n_f, P, P-1) of profiles driven at every port."""
+    from miecsim.solvers import sparse
+
+    ports = list(range(blocks.n_ports))
+    return sparse.port_currents(blocks, omega, x, ports)[:, :, : blocks.n_ports - 1]
+
+
+def _plane_voltages(point: OperatingPoint, blocks: Blocks, x: Complex) -> Complex:
+    """Potential of each reference plane per volt on each excited port, (n_f, R, P)."""
+    rows = []
+    for _, nodes, weights, row in point.system.planes:
+        phi = np.einsum("nm,fnmp->fnp", blocks.potential[nodes, row], x[:, nodes])
+        rows.append(np.einsum("n,fnp->fp", weights, phi))
+    return np.stack(rows, axis=1) if rows else np.zeros((x.shape[0], 0, blocks.n_ports), dtype=complex)
+
+
+def _complete(Y: Complex, driven: list[int]) -> Complex:
+    """The full P x P admittance from its driven columns, using only currents read where nothing was imposed.
+
+    Currents sum to zero over the ports, and so do voltages' effects: a driven port's own entry is minus the sum of the others.
+    """
+    n_f, ports, _ = Y.shape
+    full = np.zeros((n_f, ports, ports), dtype=complex)
+    for column, p in enumerate(driven):
+        full[:, :, p] = Y[:, :, column]
+        full[:, p, p] = 0.0
+        full[:, p, p] = -full[:, :, p].sum(axis=1)
+    last = ports - 1
+    full[:, :, last] = -full[:, :, :last].sum(axis=2)
+    if ports == 2:
+        full[:, 0, 1] = full[:, 1, 0]
+        full[:, 1, 1] = full[:, 0, 0]
+    return full
+
+
+def _open_voltages(Y: Complex) -> Complex:
+    """Voltages (P,) of all ports for +1/2 and -1/2... of the first two ports set to 1 and 0, the others open."""
+    ports = Y.shape[0]
+    V = np.zeros(ports, dtype=complex)
+    V[0] = 1.0
+    if ports > 2:
+        V[2:] = np.linalg.solve(Y[2:, 2:], -Y[2:, 0])
+    return V
+
+
+def _close_open_ports(Y: Complex, planes: Complex, n_terminals: int) -> tuple[Complex, Complex]:
+    """Eliminate the ports that carry no name and no current (reversible links)."""
+    if Y.shape[1] == n_terminals:
+        return Y, planes
+    t = n_terminals
+    gain = -np.linalg.solve(Y[:, t:, t:], Y[:, t:, :t])
+    reduced = Y[:, :t, :t] + Y[:, :t, t:] @ gain
+    if planes.shape[1]:
+        planes = planes[:, :, :t] + planes[:, :, t:] @ gain
+    return reduced, planes[:, :, :t]
+
+
+def _inverse(Y: Complex) -> Complex:
+    """Inverse over the last two axes; inf where a 1 x 1 admittance is zero."""
+    if Y.shape[1] == 1:
+        out = np.full(Y.shape, np.inf + 0j)
+        np.divide(1.0, Y, out=out, where=Y != 0)
+        return out
+    return np.asarray(np.linalg.inv(Y))
+
+
+def frequency_grid(start: float, stop: float, points_per_decade: int) -> Array:
+    """Logarithmic frequencies from `start` to `stop` [Hz], both included."""
+    n = int(np.ceil(abs(np.log10(stop / start)) * points_per_decade)) + 1
+    return np.asarray(np.logspace(np.log10(start), np.log10(stop), max(n, 2)))
+
+
+def terminal_nodes(point: OperatingPoint) -> Ints:
+    """Nodes that any contact touches, sorted."""
+    return np.unique(np.concatenate([p.nodes for p in point.system.ports]))

@@ -1,0 +1,226 @@
+"""A model on a grid with its terminals: one residual, from which everything else is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from miecsim.errors import InputError
+from miecsim.grid import Grid
+from miecsim.grid.nodes import Nodes, build_nodes
+from miecsim.grid.stack import Mesh, stack_grid
+from miecsim.physics.branches import Branch, PortBranch
+from miecsim.physics.elements import Lumped, Reversible
+from miecsim.physics.models import Laws, Model
+from miecsim.physics.terminals import Contact, Link, ReferencePlane, Wiring
+from miecsim.typing import Array, Ints
+
+
+@dataclass(frozen=True)
+class System:
+    """Grid + physics + terminals. m fields on N nodes; P ports, of which the first len(terminals) carry names.
+
+    Further ports belong to rail ends that a reversible link ties together; nothing is connected to them outside.
+    """
+
+    model: Model
+    wiring: Wiring
+    grid: Grid
+    nodes: Nodes
+    laws: Laws
+    ports: tuple[PortBranch, ...]
+    branches: tuple[Branch, ...]
+    terminals: tuple[str, ...]
+    n_ports: int
+    area: float
+    per_area: bool  # True where no area was given: everything is then per m2
+    planes: tuple[tuple[str, Ints, Array, int], ...]  # (name, nodes, weights, row) of each reference plane
+
+    @property
+    def n_fields(self) -> int:
+        return self.laws.state_map.n_fields
+
+    @property
+    def region(self) -> Ints:
+        """Layer index of each node, (N,)."""
+        return self.grid.region[self.nodes.cell]
+
+    def strong(self) -> tuple[PortBranch, ...]:
+        """Contacts that impose a potential: their balance row is replaced by Phi = V."""
+        return tuple(p for p in self.ports if isinstance(p.element, Reversible))
+
+
+def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None) -> System:
+    """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it.
+
+    Raises InputError for a contact on a carrier or side that is not there, two reversible contacts on one rail end, and a contact
+    on the electrostatic potential that is neither a metal nor a capacitor.
+    """
+    mesh = mesh or Mesh()
+    per_area, area = area is None, 1.0 if area is None else area
+    omega = 2 * np.pi * mesh.resolve
+    lengths = [model.decay_length(i, omega) for i in range(len(model.layers))]
+    grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
+    sides = {"left", "right"} | {c.side for t in wiring.terminals for c in t.contacts} | {k.side for k in wiring.links}
+    nodes = build_nodes(grid, sorted(sides), model.junction_pairs())
+    region = grid.region[nodes.cell]
+    laws = model.laws(nodes, region)
+    _drop_empty_nodes(nodes, laws)
+    ports, branches, n_ports = _wire(wiring, nodes, laws)
+    planes = tuple(_plane(plane, nodes, laws) for plane in wiring.reference_planes)
+    names = tuple(t.name for t in wiring.terminals)
+    return System(model, wiring, grid, nodes, laws, ports, laws.branches + branches, names, n_ports, area, per_area, planes)
+
+
+def _drop_empty_nodes(nodes: Nodes, laws: Laws) -> None:
+    """A face of zero area (the centre of a sphere) carries nothing."""
+    for name, ids in nodes.sides.items():
+        laws.active[ids[nodes.side_area[name] == 0]] = False
+
+
+def _row(carrier: str, laws: Laws) -> int:
+    names = laws.state_map.names
+    if carrier not in names:
+        raise InputError(f"carrier: read {carrier!r}; expected one of {', '.join(names)}")
+    return laws.state_map.row(carrier)
+
+
+def _end(side: str, carrier: str, nodes: Nodes, laws: Laws) -> tuple[int, Ints, Array]:
+    """(row, nodes, areas) of a rail end; InputError where the carrier does not reach that side."""
+    row = _row(carrier, laws)
+    if side not in nodes.sides:
+        raise InputError(f"side: read {side!r}; expected one of {', '.join(nodes.sides)}")
+    ids, area = nodes.sides[side], nodes.side_area[side]
+    if not laws.active[ids, row].all():
+        raise InputError(f"contact of {carrier} at the {side} side: this carrier is absent there, so it cannot be contacted")
+    return row, ids, area
+
+
+def _port_branch(contact: Contact, port: int, nodes: Nodes, laws: Laws) -> PortBranch:
+    row, ids, area = _end(contact.side, contact.carrier, nodes, laws)
+    law = contact.law
+    if contact.carrier == "potential" and not isinstance(law, Reversible):
+        stern = isinstance(law, Lumped) and law.R is None and law.Q is None and law.Rs == 0
+        if not stern:
+            raise InputError("contact of the electrostatic potential: expected a capacitor (Stern layer) or reversible (metal)")
+    return PortBranch(law, port, row, ids, area)
+
+
+def _wire(wiring: Wiring, nodes: Nodes, laws: Laws) -> tuple[tuple[PortBranch, ...], tuple[Branch, ...], int]:
+    names = [t.name for t in wiring.terminals]
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise InputError(f"terminals: read {names}; expected two or more with different names")
+    ports = [_port_branch(c, p, nodes, laws) for p, t in enumerate(wiring.terminals) for c in t.contacts]
+    branches: list[Branch] = []
+    n_ports = len(names)
+    for link in wiring.links:
+        if isinstance(link.law, Reversible):
+            contacts = [Contact(link.side, name, Reversible()) for name in link.carriers]
+            ports += [_port_branch(c, n_ports, nodes, laws) for c in contacts]
+            n_ports += 1
+        else:
+            branches.append(_link_branch(link, nodes, laws))
+    taken: set[tuple[int, int]] = set()
+    for p in ports:
+        if isinstance(p.element, Reversible):
+            key = (p.row, int(p.nodes[0]))
+            if key in taken:
+                raise InputError(f"{laws.state_map.names[p.row]}: two reversible contacts on the same rail end")
+            taken.add(key)
+    return tuple(ports), tuple(branches), n_ports
+
+
+def _link_branch(link: Link, nodes: Nodes, laws: Laws) -> Branch:
+    if isinstance(link.law, Reversible):
+        raise InputError("a reversible link is a port of its own")
+    row_a, ids, area = _end(link.side, link.carriers[0], nodes, laws)
+    row_b, _, _ = _end(link.side, link.carriers[1], nodes, laws)
+    return Branch(link.law, row_a, ids, row_b, ids, area, "terminal")
+
+
+def _plane(plane: ReferencePlane, nodes: Nodes, laws: Laws) -> tuple[str, Ints, Array, int]:
+    """Nodes and weights that interpolate the potential at the plane, along the line or across the section (mean)."""
+    row = _row(plane.carrier, laws)
+    x = nodes.position[:, 0]
+    xs, count = np.unique(np.round(x[laws.active[:, row]], 18), return_counts=True)
+    if not xs[0] <= plane.position <= xs[-1]:
+        raise InputError(f"reference plane {plane.name}: {plane.carrier} is not present at {plane.position:.4g} m")
+    i = int(np.clip(np.searchsorted(xs, plane.position), 1, xs.size - 1))
+    share = (plane.position - xs[i - 1]) / (xs[i] - xs[i - 1])
+    ids, weights = [], []
+    for at, w in ((xs[i - 1], 1 - share), (xs[i], share)):
+        here = np.flatnonzero((np.abs(x - at) <= 1e-17) & laws.active[:, row])
+        ids.append(here)
+        weights.append(np.full(here.size, w / here.size))
+    return plane.name, np.concatenate(ids), np.concatenate(weights), row
+
+
+def rest_state(system: System) -> Array:
+    """Unknowns (m, N) of the flat reference state: every Phi and phi zero, every concentration at its reference."""
+    return system.laws.rest.copy()
+
+
+def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Array:
+    """Residual (m, N) of the steady state at port voltages (P,): currents [A] leaving each node, charge [C] on the row of phi.
+
+    Rows of reversible contacts read Phi - V [V]; rows of absent fields read zero.
+    """
+    out = unreplaced_balance(system, u, np.asarray(voltages, dtype=float))
+    for p in system.strong():
+        out[p.row, p.nodes] = field_potential(system, u, p.row, p.nodes) - voltages[p.port]
+    return out
+
+
+def unreplaced_balance(system: System, u: Array, voltages: Array) -> Array:
+    """The conservation rows of every node, also where a reversible contact imposes the potential (there: what it must supply)."""
+    laws, nodes = system.laws, system.nodes
+    out = np.zeros_like(u)
+    for transport, faces in laws.transports:
+        left, right = nodes.left[faces], nodes.right[faces]
+        current = transport.current(laws.state_map.at(u[:, left], left), laws.state_map.at(u[:, right], right))
+        for row, values in zip(transport.rows, current * nodes.area[faces], strict=True):
+            out[row] += np.bincount(left, values, u.shape[1]) - np.bincount(right, values, u.shape[1])
+    for store in laws.stores:
+        reaction = store.reaction(laws.state_map.at(u[:, store.nodes], store.nodes))
+        if reaction is not None:
+            for row, values in zip(store.rows, reaction * store.measure, strict=True):
+                out[row] += np.bincount(store.nodes, values, u.shape[1])
+    for b in system.branches:
+        v = field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+        values = np.asarray(b.element.current(v) * b.weight, dtype=float)
+        out[b.row_a] += np.bincount(b.nodes_a, values, u.shape[1])
+        out[b.row_b] -= np.bincount(b.nodes_b, values, u.shape[1])
+    for p in system.ports:
+        if not isinstance(p.element, Reversible):
+            v = voltages[p.port] - field_potential(system, u, p.row, p.nodes)
+            law = p.element.charge if is_phi(system, p.row) else p.element.current
+            out[p.row] -= np.bincount(p.nodes, np.asarray(law(v) * p.weight, dtype=float), u.shape[1])
+    return np.where(laws.active.T, out, 0.0)
+
+
+def terminal_currents(system: System, u: Array, voltages: Array) -> Array:
+    """Steady current [A] from each port into the cell, (P,). The charge on a metal plate is constant, so phi carries none."""
+    total = np.zeros(system.n_ports)
+    rows = unreplaced_balance(system, u, voltages)
+    for p in system.ports:
+        if is_phi(system, p.row):
+            continue
+        if isinstance(p.element, Reversible):
+            total[p.port] += rows[p.row, p.nodes].sum()
+        else:
+            v = voltages[p.port] - field_potential(system, u, p.row, p.nodes)
+            total[p.port] += float(np.sum(p.element.current(v) * p.weight))
+    return total
+
+
+def is_phi(system: System, row: int) -> bool:
+    """Whether a row belongs to the electrostatic potential."""
+    return row == len(system.laws.state_map.carriers)
+
+
+def field_potential(system: System, u: Array, row: int, ids: Ints) -> Array:
+    """Phi of a carrier, or phi, at nodes `ids` [V]."""
+    state = system.laws.state_map.at(u[:, ids], ids)
+    return np.asarray(state.phi if is_phi(system, row) else state.Phi[row])
