@@ -1,7 +1,8 @@
 """Exact local derivatives of every law by the complex step: from a System and a state to Blocks.
 
 The derivative of an analytic law f is Im f(u + i h) / h without subtraction, hence exact to round-off for any small h
-(Squire and Trapp 1998, 10.1137/S003614459631241X). One vectorised call per local unknown serves all faces or nodes at once.
+(Squire and Trapp 1998, 10.1137/S003614459631241X). One vectorised call per local unknown serves all faces or nodes at
+once.
 """
 
 from __future__ import annotations

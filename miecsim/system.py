@@ -55,8 +55,8 @@ class System:
 def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None) -> System:
     """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it.
 
-    Raises InputError for a contact on a carrier or side that is not there, two reversible contacts on one rail end, and a contact
-    on the electrostatic potential that is neither a metal nor a capacitor.
+    Raises InputError for a contact on a carrier or side that is not there, two reversible contacts on one rail end,
+    and a contact on the electrostatic potential that is neither a metal nor a capacitor.
     """
     mesh = mesh or Mesh()
     per_area, area = area is None, 1.0 if area is None else area
@@ -71,7 +71,9 @@ def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mes
     ports, branches, n_ports = _wire(wiring, nodes, laws)
     planes = tuple(_plane(plane, nodes, laws) for plane in wiring.reference_planes)
     names = tuple(t.name for t in wiring.terminals)
-    return System(model, wiring, grid, nodes, laws, ports, laws.branches + branches, names, n_ports, area, per_area, planes)
+    return System(
+        model, wiring, grid, nodes, laws, ports, laws.branches + branches, names, n_ports, area, per_area, planes
+    )
 
 
 def _drop_empty_nodes(nodes: Nodes, laws: Laws) -> None:
@@ -94,7 +96,9 @@ def _end(side: str, carrier: str, nodes: Nodes, laws: Laws) -> tuple[int, Ints, 
         raise InputError(f"side: read {side!r}; expected one of {', '.join(nodes.sides)}")
     ids, area = nodes.sides[side], nodes.side_area[side]
     if not laws.active[ids, row].all():
-        raise InputError(f"contact of {carrier} at the {side} side: this carrier is absent there, so it cannot be contacted")
+        raise InputError(
+            f"contact of {carrier} at the {side} side: this carrier is absent there, so it cannot be contacted"
+        )
     return row, ids, area
 
 
@@ -104,7 +108,9 @@ def _port_branch(contact: Contact, port: int, nodes: Nodes, laws: Laws) -> PortB
     if contact.carrier == "potential" and not isinstance(law, Reversible):
         stern = isinstance(law, Lumped) and law.R is None and law.Q is None and law.Rs == 0
         if not stern:
-            raise InputError("contact of the electrostatic potential: expected a capacitor (Stern layer) or reversible (metal)")
+            raise InputError(
+                "contact of the electrostatic potential: expected a capacitor (Stern layer) or reversible (metal)"
+            )
     return PortBranch(law, port, row, ids, area)
 
 
@@ -163,7 +169,8 @@ def rest_state(system: System) -> Array:
 
 
 def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Array:
-    """Residual (m, N) of the steady state at port voltages (P,): currents [A] leaving each node, charge [C] on the row of phi.
+    """Residual (m, N) of the steady state at port voltages (P,): currents [A] leaving each node, charge [C] on the row
+    of phi.
 
     Rows of reversible contacts read Phi - V [V]; rows of absent fields read zero.
     """
@@ -174,7 +181,8 @@ def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Arra
 
 
 def unreplaced_balance(system: System, u: Array, voltages: Array) -> Array:
-    """The conservation rows of every node, also where a reversible contact imposes the potential (there: what it must supply)."""
+    """The conservation rows of every node, also where a reversible contact imposes the potential (there: what it
+    must supply)."""
     laws, nodes = system.laws, system.nodes
     out = np.zeros_like(u)
     for transport, faces in laws.transports:
@@ -201,7 +209,8 @@ def unreplaced_balance(system: System, u: Array, voltages: Array) -> Array:
 
 
 def terminal_currents(system: System, u: Array, voltages: Array) -> Array:
-    """Steady current [A] from each port into the cell, (P,). The charge on a metal plate is constant, so phi carries none."""
+    """Steady current [A] from each port into the cell, (P,). The charge on a metal plate is constant, so phi
+    carries none."""
     total = np.zeros(system.n_ports)
     rows = unreplaced_balance(system, u, voltages)
     for p in system.ports:

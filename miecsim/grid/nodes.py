@@ -1,8 +1,8 @@
 """From cells to balance nodes: every cell, plus nodes of zero volume on terminal faces and on junctions between layers.
 
-A contact acts on the potential *at* the electrode, half a cell away from the nearest cell centre. Giving that face a node of its own
-(no volume, so no storage) keeps the contact law exact and the half-cell resistance where it belongs: the discretisation is then the
-T-cell ladder with its half resistances at both ends (ORACLES section 11).
+A contact acts on the potential *at* the electrode, half a cell away from the nearest cell centre. Giving that face a
+node of its own (no volume, so no storage) keeps the contact law exact and the half-cell resistance where it belongs:
+the discretisation is then the T-cell ladder with its half resistances at both ends (ORACLES section 11).
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from miecsim.typing import Array, Bools, Ints
 class Nodes:
     """N balance nodes and F faces between them.
 
-    volume (N,) [m3], zero on faces; cell (N,) the cell whose material the node has; position (N, dim) [m]; left, right (F,) nodes;
-    area (F,) [m2]; d_left, d_right (F,) [m] distance to the face in each node's material; junction (F,) index of the junction that
-    the face crosses, -1 in the bulk; after (F,) index of the junction whose far side the face leaves, -1 elsewhere.
+    volume (N,) [m3], zero on faces; cell (N,) the cell whose material the node has; position (N, dim) [m]; left, right
+    (F,) nodes; area (F,) [m2]; d_left, d_right (F,) [m] distance to the face in each node's material; junction (F,)
+    index of the junction that the face crosses, -1 in the bulk; after (F,) index of the junction whose far side the
+    face leaves, -1 elsewhere.
     """
 
     volume: Array
@@ -45,10 +46,11 @@ class Nodes:
         return int(self.volume.size)
 
     def distances(self, interrupted: Collection[int]) -> tuple[Array, Array, Bools]:
-        """Half distances (d_left, d_right) and the mask of faces that conduct, for a field that junctions `interrupted` stop.
+        """Half distances (d_left, d_right) and the mask of faces that conduct, for a field that junctions
+        `interrupted` stop.
 
-        A field that passes a junction freely has its far node moved half-way into the next cell: the series resistance stays what
-        it was, and no infinite conductance is needed.
+        A field that passes a junction freely has its far node moved half-way into the next cell: the series resistance
+        stays what it was, and no infinite conductance is needed.
         """
         d_left, d_right = self.d_left.copy(), self.d_right.copy()
         conducts = np.ones(self.left.size, dtype=bool)

@@ -23,10 +23,10 @@ GROWTH = 1.04
 class Mesh:
     """How to divide the layers.
 
-    cells: "auto" (graded from both ends of each layer, resolving frequencies up to `resolve` [Hz]), a number per layer, or the cell widths
-    [m] of each layer. grading: largest over smallest cell for a given number. dimension 2 and 3 add `lateral_cells`
-    across `width` [m] (default: the total thickness). coordinates: cartesian, cylindrical or spherical (dimension 1, from inner_radius [m]; areas are
-    scaled so that the outer surface has the system's area).
+    cells: "auto" (graded from both ends of each layer, resolving frequencies up to `resolve` [Hz]), a number per
+    layer, or the cell widths [m] of each layer. grading: largest over smallest cell for a given number. dimension 2
+    and 3 add `lateral_cells` across `width` [m] (default: the total thickness). coordinates: cartesian, cylindrical or
+    spherical (dimension 1, from inner_radius [m]; areas are scaled so that the outer surface has the system's area).
     """
 
     cells: str | int | Sequence[Array] = "auto"
@@ -54,7 +54,8 @@ def layer_widths(thickness: float, decay_length: float, mesh: Mesh, index: int) 
 
 
 def stack_grid(layers: Sequence[tuple[str, float]], decay_lengths: Sequence[float], mesh: Mesh, area: float) -> Grid:
-    """Grid of (name, thickness [m]) layers along x with cross section `area` [m2]. Raises InputError on an impossible mesh."""
+    """Grid of (name, thickness [m]) layers along x with cross section `area` [m2]. Raises InputError on an
+    impossible mesh."""
     if mesh.dimension not in (1, 2, 3):
         raise InputError(f"dimension: read {mesh.dimension!r}; expected 1, 2 or 3")
     if mesh.coordinates != "cartesian" and mesh.dimension != 1:

@@ -12,8 +12,9 @@ from miecsim.typing import Array, Ints
 class Branch:
     """An element of area `weight` [m2] per node; its current flows from (row_a, nodes_a) to (row_b, nodes_b).
 
-    Inside an electrode a is the electron rail and b the ion rail, so that a Butler-Volmer current is anodic where positive.
-    row_a == row_b on different nodes is a junction between layers; different rows on one node is an interface inside a volume.
+    Inside an electrode a is the electron rail and b the ion rail, so that a Butler-Volmer current is anodic where
+    positive. row_a == row_b on different nodes is a junction between layers; different rows on one node is an
+    interface inside a volume.
     """
 
     element: Element

@@ -1,7 +1,7 @@
 """Transport laws: current densities between two neighbouring states. A flux is exactly zero where every Phi is flat.
 
-Each law names the rows it feeds and the fields it reads; `current(left, right)` returns (n_rows, n_faces) from left to right.
-Distances to the face enter only through the conductance per area that the law was given.
+Each law names the rows it feeds and the fields it reads; `current(left, right)` returns (n_rows, n_faces) from left to
+right. Distances to the face enter only through the conductance per area that the law was given.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import numpy as np
 
 from miecsim.constants import FARADAY
 from miecsim.physics.state import State
-from miecsim.typing import Array, Values
+from miecsim.typing import Array, Ints, Values
 
 
 @dataclass(frozen=True)
 class Ohmic:
-    """i_a = sum_b g_ab (Phi_b,left - Phi_b,right)  [A/m2]; g (n_faces, K, K) [S/m2] symmetric, zero where a carrier is absent.
+    """i_a = sum_b g_ab (Phi_b,left - Phi_b,right)  [A/m2]; g (n_faces, K, K) [S/m2] symmetric, zero where a carrier is
+    absent.
 
-    g is the inverse of the area resistance of the two half cells in series, d_l rho_l + d_r rho_r with rho = sigma^-1; off-diagonal
-    entries are the Onsager cross conductivity (Wagner; see Lee and Yoo 2000 for its measurement).
+    g is the inverse of the area resistance of the two half cells in series, d_l rho_l + d_r rho_r with rho = sigma^-1;
+    off-diagonal entries are the Onsager cross conductivity (Wagner; see Lee and Yoo 2000 for its measurement).
     """
 
     rows: tuple[int, ...]
@@ -39,8 +40,9 @@ class Ohmic:
 def series_conductance(sigma_left: Array, sigma_right: Array, d_left: Array, d_right: Array) -> Array:
     """Conductance per area [S/m2] of two half cells in series, (n, K, K) from conductivity matrices (n, K, K) [S/m].
 
-    A carrier with zero conductivity on either side of the face does not cross it, and carries no current in the half cell
-    where it lives: the resistance seen by the others is then that of the other carriers at zero current of this one.
+    A carrier with zero conductivity on either side of the face does not cross it, and carries no current in the half
+    cell where it lives: the resistance seen by the others is then that of the other carriers at zero current of this
+    one.
     """
     n, k_n = sigma_left.shape[:2]
     g = np.zeros((n, k_n, k_n))
@@ -58,7 +60,7 @@ def series_conductance(sigma_left: Array, sigma_right: Array, d_left: Array, d_r
     return g
 
 
-def _half(sigma: Array, d: Array, keep: Array) -> Array:
+def _half(sigma: Array, d: Array, keep: Ints) -> Array:
     """d * (sigma^-1) restricted to the carriers that cross, (n, k, k) [ohm m2]."""
     out = np.zeros((sigma.shape[0], keep.size, keep.size))
     present = sigma[:, np.arange(sigma.shape[1]), np.arange(sigma.shape[1])] > 0
@@ -81,8 +83,9 @@ class Drift:
 
         c^ = exp{[ln c_l + ln c_r + |Delta eta| - |x|] / 2} G(|x|) / G(|Delta eta|),   G(t) = t / (1 - e^-t)
 
-    makes this the exponentially fitted flux (Scharfetter and Gummel 1969) generalised by the excess chemical potential (Sedan; see
-    Cances et al. 2021, 10.1007/s00211-021-01187-1 for the family), written so that a flat eta gives zero to the last bit.
+    makes this the exponentially fitted flux (Scharfetter and Gummel 1969) generalised by the excess chemical potential
+    (Sedan; see Cances et al. 2021, 10.1007/s00211-021-01187-1 for the family), written so that a flat eta gives zero
+    to the last bit.
     """
 
     carrier: int
@@ -137,8 +140,6 @@ def bernoulli(t: Values) -> Values:
     small = np.abs(t.real) < 0.3
     s = np.where(small, t, 0.0)
     s2 = s * s
-    series = 1 + s / 2 + s2 / 12 * (
-        1 - s2 / 60 * (1 - s2 / 42 * (1 - s2 / 40 * (1 - 5 * s2 / 198)))
-    )
+    series = 1 + s / 2 + s2 / 12 * (1 - s2 / 60 * (1 - s2 / 42 * (1 - s2 / 40 * (1 - 5 * s2 / 198))))
     safe = np.where(small, 1.0, t)
     return np.asarray(np.where(small, series, safe / (1 - np.exp(-safe))))

@@ -13,7 +13,7 @@ from miecsim.grid.nodes import Nodes
 from miecsim.physics.branches import Branch
 from miecsim.physics.elements import Element
 from miecsim.physics.fluxes import Displacement, Drift, Ohmic, series_conductance
-from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
+from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
 from miecsim.physics.state import Activity, Carrier, StateMap
 from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
 from miecsim.typing import Array, Bools, Ints
@@ -76,9 +76,6 @@ def composite_electrode(
     with i the interface law [A/m2] and a_v the interface area per volume [1/m].
     """
     stack = tuple(layers)
-    for layer in stack:
-        if layer.sigma_cross**2 >= layer.sigma_ion * layer.sigma_eon and layer.sigma_cross != 0:
-            raise InputError(f"layer {layer.name}: cross conductivity must be below sqrt(sigma_ion sigma_eon)")
 
     def decay(i: int, omega: float) -> float:
         layer = stack[i]
@@ -208,7 +205,7 @@ def _junction_branches(nodes: Nodes, junctions: Sequence[Junction], names: Seque
 def _rail_laws(
     nodes: Nodes,
     region: Ints,
-    layers: Sequence[CompositeLayer] | Sequence[ConductorLayer],
+    layers: Sequence[CompositeLayer | ConductorLayer],
     temperature: float,
     junctions: Sequence[Junction],
     interfaces: tuple[Branch, ...],
@@ -218,17 +215,21 @@ def _rail_laws(
     """Laws of two rails that store their potentials: Ohm's law, optional dielectric rail, interfaces and junctions."""
     sigma = np.zeros((len(layers), 2, 2))
     for i, layer in enumerate(layers):
+        if layer.sigma_cross != 0 and layer.sigma_cross**2 >= layer.sigma_ion * layer.sigma_eon:
+            raise InputError(f"layer {layer.name}: cross conductivity must be below sqrt(sigma_ion sigma_eon)")
         sigma[i] = np.diag([layer.sigma_ion, layer.sigma_eon])
-        sigma[i, 0, 1] = sigma[i, 1, 0] = getattr(layer, "sigma_cross", 0.0)
+        sigma[i, 0, 1] = sigma[i, 1, 0] = layer.sigma_cross
     if junctions and np.any(sigma[:, 0, 1] != 0):
         raise InputError("cross conductivity and an interface law between layers cannot be combined")
+    active = np.ones((nodes.n, 3 if permittivity is not None else 2), dtype=bool)
+    active[:, :2] = (sigma[:, [0, 1], [0, 1]] > 0)[region]
     at_left, at_right = sigma[region[nodes.left]], sigma[region[nodes.right]]
     all_faces = np.arange(nodes.left.size)
     transports: list[tuple[Transport, Ints]] = []
     if junctions:
         for k, carrier in enumerate(_RAILS):
             d_l, d_r, conducts = nodes.distances(_interrupts(junctions, carrier.name))
-            faces = np.flatnonzero(conducts)
+            faces = np.flatnonzero(conducts & active[nodes.left, k] & active[nodes.right, k])
             g = series_conductance(
                 at_left[faces, k : k + 1, k : k + 1], at_right[faces, k : k + 1, k : k + 1], d_l[faces], d_r[faces]
             )
@@ -245,9 +246,6 @@ def _rail_laws(
     state_map = StateMap(
         _RAILS, permittivity is not None, thermal_voltage(temperature), np.ones((2, nodes.n)), (None, None)
     )
-    present = sigma[:, [0, 1], [0, 1]] > 0
-    active = np.ones((nodes.n, state_map.n_fields), dtype=bool)
-    active[:, :2] = present[region]
     branches = interfaces + tuple(_junction_branches(nodes, junctions, state_map.names))
     rest = np.zeros((state_map.n_fields, nodes.n))
     return Laws(state_map, tuple(transports), stores, branches, rest, active)
@@ -283,18 +281,8 @@ def debye_length(layer: ChargedLayer, temperature: float) -> float:
     """lambda_D = sqrt(eps V_T / (F sum z^2 c / W))  [m] over the mobile carriers; inf for an electroneutral layer."""
     if layer.permittivity is None:
         return float("inf")
-    strength = sum(c.charge**2 * c.concentration / _factor(c) for c in layer.carriers if c.mobile)
+    strength = sum(c.charge**2 * c.concentration / thermodynamic_factor(c) for c in layer.carriers if c.mobile)
     return float(np.sqrt(layer.permittivity * thermal_voltage(temperature) / (FARADAY * strength)))
-
-
-def _factor(carrier: CarrierIn) -> float:
-    """W = d ln a / d ln c in the reference state."""
-    c = carrier.concentration
-    extra = 0.0
-    if carrier.ln_gamma is not None:
-        step = 1e-30 * c
-        extra = float(np.imag(carrier.ln_gamma(np.array([c + 1j * step])))[0] / step * c)
-    return carrier.thermodynamic_factor + c / (carrier.site_density - c) + extra
 
 
 def _mobile_carriers(layers: Sequence[ChargedLayer]) -> tuple[Carrier, ...]:
@@ -305,7 +293,9 @@ def _mobile_carriers(layers: Sequence[ChargedLayer]) -> tuple[Carrier, ...]:
             if not c.mobile:
                 continue
             if not (c.concentration > 0 and c.diffusivity > 0):
-                raise InputError(f"layer {layer.name}, carrier {c.name}: concentration and diffusivity must be positive")
+                raise InputError(
+                    f"layer {layer.name}, carrier {c.name}: concentration and diffusivity must be positive"
+                )
             known = found.setdefault(c.name, Carrier(c.name, c.charge, True))
             if known.charge != c.charge:
                 raise InputError(f"carrier {c.name}: charge {c.charge} in layer {layer.name}, {known.charge} elsewhere")
@@ -358,7 +348,9 @@ def _charged_laws(
         stores.append(Density(k, c.charge, live, nodes.volume[live]))
     stores.append(_space_charge(nodes, region, layers, carriers, active, poisson))
     if poisson:
-        transports.append((_displacement(nodes, region, [la.permittivity for la in layers], k_n), np.arange(nodes.left.size)))
+        transports.append(
+            (_displacement(nodes, region, [la.permittivity for la in layers], k_n), np.arange(nodes.left.size))
+        )
     rest = np.vstack([reference, np.zeros((1, nodes.n))])
     branches = tuple(_junction_branches(nodes, junctions, state_map.names))
     return Laws(state_map, tuple(transports), tuple(stores), branches, rest, active)
@@ -372,7 +364,8 @@ def _space_charge(
     active: Bools,
     poisson: bool,
 ) -> SpaceCharge:
-    """Poisson's source in every cell, or the neutrality constraint on every node (faces included: they store nothing)."""
+    """Poisson's source in every cell, or the neutrality constraint on every node (faces included: they store
+    nothing)."""
     fixed = []
     for layer in layers:
         own = sum(c.charge * FARADAY * c.concentration for c in layer.carriers if not c.mobile)

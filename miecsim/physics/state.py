@@ -1,7 +1,7 @@
 """What the unknowns of a node mean: the state map u -> (c, ln c, Phi, phi).
 
-Unknowns are what is conserved: the concentration of each carrier that is stored as a density, and phi; a rail without a density of
-its own stores its potential Phi. With V_T = RT/F,
+Unknowns are what is conserved: the concentration of each carrier that is stored as a density, and phi; a rail without
+a density of its own stores its potential Phi. With V_T = RT/F,
 
     ln a_k = ln(c_k / c_ref,k) + ln gamma_k(c_k),      Phi_k = phi + (V_T / z_k) ln a_k   [V]
 
@@ -45,7 +45,8 @@ class State:
 class Activity:
     """ln gamma = -ln(1 - c/c_max) + (W - 1) ln(c/c_ref) + law(c): lattice gas, constant factor W, or any function.
 
-    site_density (N,) [mol/m3], inf where the statistics are dilute; factor (N,), 1 where ideal; laws: (mask (N,), function).
+    site_density (N,) [mol/m3], inf where the statistics are dilute; factor (N,), 1 where ideal; laws: (mask (N,),
+    function).
     """
 
     site_density: Array

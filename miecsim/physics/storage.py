@@ -1,7 +1,8 @@
-"""Storage laws: what a control volume holds. Carrier rows hold charge [C/m3]; the row of phi is Poisson's or a constraint.
+"""Storage laws: what a control volume holds. Carrier rows hold charge [C/m3]; the row of phi is Poisson's or a
+constraint.
 
-Each law feeds `rows` from `columns` on `nodes`, weighted by `measure` (the volumes [m3], or a constant for a constraint).
-`storage` is differentiated in time, `reaction` is not.
+Each law feeds `rows` from `columns` on `nodes`, weighted by `measure` (the volumes [m3], or a constant for a
+constraint). `storage` is differentiated in time, `reaction` is not.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Density:
 
 @dataclass(frozen=True)
 class SpaceCharge:
-    """-rho = -(sum_k z_k F c_k + fixed)  [C/m3] on the row of phi: Poisson's source, or electroneutrality where nothing flows."""
+    """-rho = -(sum_k z_k F c_k + fixed)  [C/m3] on the row of phi: Poisson's source, or electroneutrality where
+    nothing flows."""
 
     row: int
     charges: Array  # (K, n) charge numbers, zero where a carrier is absent
@@ -94,7 +96,8 @@ class ChemicalCapacitor:
 
 @dataclass(frozen=True)
 class RailCapacitor:
-    """q_k = c_k (Phi_k - phi)  [C/m3] from a rail to the electrostatic rail, whose source is -q_k (Jamnik and Maier 2001)."""
+    """q_k = c_k (Phi_k - phi)  [C/m3] from a rail to the electrostatic rail, whose source is -q_k (Jamnik and Maier
+    2001)."""
 
     carrier: int
     row: int

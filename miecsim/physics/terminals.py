@@ -11,7 +11,8 @@ from miecsim.physics.elements import Element, Reversible
 class Contact:
     """One carrier at one side of the cell, joined to a terminal through `law`. A carrier without a contact is blocked.
 
-    carrier: a carrier's name, or 'potential' for the electrostatic potential (a Stern layer, or a metal where reversible).
+    carrier: a carrier's name, or 'potential' for the electrostatic potential (a Stern layer, or a metal where
+    reversible).
     """
 
     side: str
@@ -38,7 +39,8 @@ class Link:
 
 @dataclass(frozen=True)
 class ReferencePlane:
-    """A probe that draws no current: the potential Phi of `carrier` at the distance `position` [m] from the left side."""
+    """A probe that draws no current: the potential Phi of `carrier` at the distance `position` [m] from the left
+    side."""
 
     name: str
     position: float
@@ -54,7 +56,8 @@ class Wiring:
     reference_planes: tuple[ReferencePlane, ...] = ()
 
 
-# Cells people build, as (pole, pole) lists of (side, which rail), rail 0 the ion and rail 1 the electron (ORACLES section 2).
+# Cells people build, as (pole, pole) lists of (side, which rail), rail 0 the ion and rail 1 the electron (ORACLES
+# section 2).
 _PRESETS: dict[str, tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]] = {
     "ion_blocking": ((("left", 1),), (("right", 1),)),
     "electron_blocking": ((("left", 0),), (("right", 0),)),

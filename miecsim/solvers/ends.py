@@ -1,8 +1,9 @@
 """The two ends of a line, eliminated frequency by frequency before the chain is swept.
 
-At an end node sit the contacts. Its unknowns follow from its neighbour's, u_0 = X u_1 + Z V, and what it hands on to the neighbour's
-balance is minus the flux between them. That flux can be read from the end node's own balance (contacts and links) or from the face;
-taking, row by row, the one with the smaller conductance never subtracts two nearly equal numbers.
+At an end node sit the contacts. Its unknowns follow from its neighbour's, u_0 = X u_1 + Z V, and what it hands on to
+the neighbour's balance is minus the flux between them. That flux can be read from the end node's own balance (contacts
+and links) or from the face; taking, row by row, the one with the smaller conductance never subtracts two nearly equal
+numbers.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from miecsim.typing import Array, Complex
 class End:
     """One eliminated end. u_end = X u_next + Z V, with V (P,) the port voltages; all (n_f, ...).
 
-    S (n_f, m, m) and b (n_f, m, P): what it adds to its neighbour's balance; c (n_f, P, m) and d (n_f, P, P): currents of the
-    ports at this end, I = c u_next + d V, exact for ports that are not driven.
+    S (n_f, m, m) and b (n_f, m, P): what it adds to its neighbour's balance; c (n_f, P, m) and d (n_f, P, P): currents
+    of the ports at this end, I = c u_next + d V, exact for ports that are not driven.
     """
 
     X: Complex
@@ -72,7 +73,8 @@ def _node_terms(blocks: Blocks, node: int, omega: Array) -> Complex:
 
 
 def _read_at_face(blocks: Blocks, node: int, own: Complex, Ka: Array, strong_rows: list[int]) -> np.ndarray:
-    """Rows (n_f, m) whose flux is read at the face: imposed ones, and those whose contact conducts better than the face."""
+    """Rows (n_f, m) whose flux is read at the face: imposed ones, and those whose contact conducts better than the
+    face."""
     direction = np.linalg.inv(blocks.potential[node])  # columns: d u / d Phi_k
     face_g = np.abs(np.einsum("kj,jk->k", Ka, direction))
     own_g = np.abs(np.einsum("fkj,jk->fk", own, direction))

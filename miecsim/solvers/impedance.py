@@ -1,7 +1,7 @@
 """Impedance: the exact small-signal response of an operating point, (G + i w C) x = b.
 
-Z is a matrix over named terminals. Only an OperatingPoint is accepted: linearising where nothing was solved gives numbers that
-look like spectra and are not.
+Z is a matrix over named terminals. Only an OperatingPoint is accepted: linearising where nothing was solved gives
+numbers that look like spectra and are not.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ COMPILE_ABOVE = 3e7
 class Spectrum:
     """frequency (n_f,) [Hz]; Y (n_f, T, T) admittance over the T named terminals [S], other ports left open.
 
-    plane_voltage (n_f, R, T): potential of each reference plane per volt on each terminal; method and backward_error say how
-    it was solved and how well; unit is 'ohm', or 'ohm m^2' for a system of unit area.
+    plane_voltage (n_f, R, T): potential of each reference plane per volt on each terminal; method and backward_error
+    say how it was solved and how well; unit is 'ohm', or 'ohm m^2' for a system of unit area.
     """
 
     frequency: Array
@@ -86,7 +86,8 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Amplitudes:
-    """Complex amplitudes per volt between the first two terminals: potentials (n_f, N, m) of every field at every node [V/V]."""
+    """Complex amplitudes per volt between the first two terminals: potentials (n_f, N, m) of every field at every
+    node [V/V]."""
 
     frequency: Array
     potential: Complex
@@ -96,9 +97,9 @@ class Amplitudes:
 def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") -> Spectrum:
     """Spectrum of `point` at frequencies [Hz], (n_f,), all positive.
 
-    method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin) or 'sparse' (LU, any dimension).
-    Raises InputError for anything but an operating point or for bad frequencies, SolveError where the equations could not be
-    solved to round-off.
+    method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin) or 'sparse' (LU, any
+    dimension). Raises InputError for anything but an operating point or for bad frequencies, SolveError where the
+    equations could not be solved to round-off.
     """
     if not isinstance(point, OperatingPoint):
         raise InputError(
@@ -206,7 +207,8 @@ def _plane_voltages(point: OperatingPoint, blocks: Blocks, x: Complex) -> Comple
 def _complete(Y: Complex, driven: list[int]) -> Complex:
     """The full P x P admittance from its driven columns, using only currents read where nothing was imposed.
 
-    Currents sum to zero over the ports, and so do voltages' effects: a driven port's own entry is minus the sum of the others.
+    Currents sum to zero over the ports, and so do voltages' effects: a driven port's own entry is minus the sum of the
+    others.
     """
     n_f, ports, _ = Y.shape
     full = np.zeros((n_f, ports, ports), dtype=complex)

@@ -1,0 +1,59 @@
+"""miecsim: impedance of mixed ionic-electronic conductors and composite electrodes, from the continuum equations.
+
+Everything in `__all__` can be imported from here; modules load when a name is first used, so that `import miecsim` is
+quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Lumped": "physics.elements",
+    "ButlerVolmer": "physics.elements",
+    "Admittance": "physics.elements",
+    "Reversible": "physics.elements",
+    "CompositeLayer": "physics.layers",
+    "ConductorLayer": "physics.layers",
+    "ChargedLayer": "physics.layers",
+    "CarrierIn": "physics.layers",
+    "Junction": "physics.layers",
+    "effective_conductivity": "physics.layers",
+    "composite_electrode": "physics.models",
+    "mixed_conductor": "physics.models",
+    "nernst_planck_poisson": "physics.models",
+    "Contact": "physics.terminals",
+    "Terminal": "physics.terminals",
+    "Link": "physics.terminals",
+    "ReferencePlane": "physics.terminals",
+    "Wiring": "physics.terminals",
+    "preset": "physics.terminals",
+    "metal_plates": "physics.terminals",
+    "Mesh": "grid.stack",
+    "System": "system",
+    "build_system": "system",
+    "OperatingPoint": "solvers.steady",
+    "solve_steady": "solvers.steady",
+    "dc_admittance": "solvers.direct_current",
+    "Spectrum": "solvers.impedance",
+    "impedance": "solvers.impedance",
+    "amplitudes": "solvers.impedance",
+    "frequency_grid": "solvers.impedance",
+    "InputError": "errors",
+    "SolveError": "errors",
+    "CheckError": "errors",
+}
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'miecsim' has no attribute {name!r}")
+    return getattr(import_module(f"miecsim.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

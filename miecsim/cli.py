@@ -1,0 +1,97 @@
+"""The command line. Exit codes: 0 done, 2 bad input, 3 a solve failed, 4 a check of the case failed.
+
+Nothing heavy is imported until a command needs it, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from miecsim.errors import CheckError, MiecsimError
+
+app = typer.Typer(
+    name="miecsim",
+    help="Impedance of mixed conductors and composite electrodes from the continuum equations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A case directory, or its case.toml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help='Override a key, as --set layer.cathode.thickness="80 um".'),
+]
+Output = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where results go (default: DIR/results).")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the results of another input.")]
+
+
+@app.command()
+def run(directory: Directory, set_: Overrides = None, out: Output = None, force: Force = False) -> None:
+    """Solve every study of a case; write result.h5, summary.json and figures; print the summary."""
+    from miecsim.commands.run import run_command
+
+    run_command(directory, set_ or [], out, force)
+
+
+@app.command()
+def check(directory: Directory, set_: Overrides = None) -> None:
+    """Read a case and say what it describes, without solving."""
+    from miecsim.commands.run import check_command
+
+    check_command(directory, set_ or [])
+
+
+@app.command(name="list")
+def list_(where: Annotated[Path | None, typer.Argument(metavar="DIR", help="A folder of cases.")] = None) -> None:
+    """List the cases of a folder (default: those that come with miecsim)."""
+    from miecsim.commands.shipped import list_command
+
+    list_command(where)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Directory of the new case.")], source: Annotated[str,
+    typer.Option("--from", metavar="CASE", help="A case directory, or the name of a shipped case.")],
+) -> None:
+    """Start a case of your own as a copy of another."""
+    from miecsim.commands.shipped import new_command
+
+    new_command(name, source)
+
+
+def main() -> None:
+    """Entry point: errors become one line on stderr and an exit code, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except MiecsimError as error:
+        label = "check failed" if isinstance(error, CheckError) else "error"
+        for line in str(error).splitlines():
+            print(f"{label}: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted: nothing was overwritten", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        _unexpected(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> None:
+    """Usage errors of the command line itself exit with 2; anything else is our fault and says so."""
+    show = getattr(error, "format_message", None)
+    if show is not None:
+        print(f"error: {show()}", file=sys.stderr)
+        sys.exit(2)
+    if os.environ.get("MIECSIM_DEBUG"):
+        raise error
+    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    print("This is a fault of miecsim, not of your input. MIECSIM_DEBUG=1 shows where it happened.", file=sys.stderr)
+    sys.exit(1)

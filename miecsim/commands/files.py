@@ -1,0 +1,25 @@
+"""Files of a run: result.h5, summary.json and the figures, each written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from miecsim.plot import bode, nyquist, rail_profiles, save, steady
+from miecsim.results import RunRecord, layer_spans, write_result, write_summary
+
+
+def write_all(record: RunRecord, folder: Path) -> list[Path]:
+    """Write the result first, then the summary, then the figures; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result, summary = folder / "result.h5", folder / "summary.json"
+    write_result(result, record)
+    write_summary(summary, record)
+    figures = {"nyquist": nyquist(record.studies), "bode": bode(record.studies)}
+    spans = layer_spans(record.grid)
+    for study in record.studies:
+        figures[f"{study.name}_rails"] = rail_profiles(study, layers=spans)
+        figures[f"{study.name}_steady"] = steady(study, layers=spans)
+    written = [result, summary]
+    for name, figure in figures.items():
+        written += save(figure, folder / name)
+    return written

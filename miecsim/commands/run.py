@@ -1,0 +1,111 @@
+"""`miecsim run` and `miecsim check`: a case directory in, results, figures and a table out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from miecsim.case import Case, load_case
+from miecsim.errors import CheckError, InputError
+from miecsim.results import RunRecord, read_result
+from miecsim.commands.table import check_table, summary_table
+
+
+def run_command(directory: Path, overrides: list[str], out: Path | None, force: bool) -> None:
+    """Solve the case and write everything to `out` (default DIR/results); CheckError where a check fails."""
+    console = Console()
+    case = load_case(directory, overrides)
+    folder = out or _home(directory) / "results"
+    done = _finished(folder, case, force)
+    if done is not None:
+        console.print(f"{folder / 'result.h5'} is up to date with this input (--force runs it again).")
+        _report(console, done)
+        return
+    record = _solve(case, console)
+    from miecsim.commands.files import write_all
+
+    started = time.perf_counter()
+    written = write_all(record, folder)
+    _report(console, record)
+    solved = record.timings["solve"]
+    console.print(
+        f"{len(written)} files in {folder}: solved in {solved:.2g} s, written in {time.perf_counter() - started:.2g} s."
+    )
+    _refuse_failed(record, case)
+
+
+def _home(directory: Path) -> Path:
+    return directory if directory.is_dir() else directory.parent
+
+
+def _finished(folder: Path, case: Case, force: bool) -> RunRecord | None:
+    """The record that is already there for this very input; InputError where it belongs to another."""
+    path = folder / "result.h5"
+    if force or not path.exists():
+        return None
+    try:
+        found = read_result(path)
+    except (InputError, OSError):
+        raise InputError(f"{path}: not a result of miecsim; remove it, or choose another folder with --out") from None
+    if found.input_hash != case.input_hash:
+        raise InputError(
+            f"{path}: holds the results of another input (or of the case before it was edited); "
+            "--force overwrites them, --out DIR keeps both"
+        )
+    return found
+
+
+def _solve(case: Case, console: Console) -> RunRecord:
+    from miecsim.run.run import run_case
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("grid", total=1.0)
+        return run_case(case, lambda what, part: progress.update(task, description=what, completed=part))
+
+
+def _report(console: Console, record: RunRecord) -> None:
+    console.print(summary_table(record))
+    if record.checks:
+        console.print(check_table(record))
+
+
+def _refuse_failed(record: RunRecord, case: Case) -> None:
+    failed = [c for c in record.checks if not c["passed"]]
+    if failed:
+        raise CheckError(
+            "\n".join(
+                f"{case.file}: study {c['study']}: {c['quantity']} is {c['read']:.6g} {c['unit']}, expected {c['expected']:.6g} "
+                f"within {c['tolerance']:g} (off by {c['error']:.2g})"
+                for c in failed
+            )
+        )
+
+
+def check_command(directory: Path, overrides: list[str]) -> None:
+    """Read and describe a case."""
+    console = Console()
+    case = load_case(directory, overrides)
+    from miecsim.run.build import system_of
+
+    table = Table(title=case.title, title_justify="left")
+    for column in ("study", "terminals", "frequencies", "nodes", "unknowns", "reference"):
+        table.add_column(column)
+    for study in case.studies:
+        own = case.for_study(study.name)
+        system = system_of(own, own.studies[0], None)
+        f = study.frequency
+        table.add_row(
+            study.name,
+            study.preset,
+            f"{len(f)} from {max(f):.3g} to {min(f):.3g} Hz",
+            str(system.nodes.n),
+            str(system.nodes.n * system.n_fields),
+            study.reference,
+        )
+    console.print(f"{case.file}: a valid {case.model} case of {len(case.layers)} layer(s)")
+    console.print(table)

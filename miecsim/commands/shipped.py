@@ -1,0 +1,72 @@
+"""`miecsim list` and `miecsim new`: the cases that come with the program, and copies of them."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from miecsim.case.messages import nearest
+from miecsim.errors import InputError
+
+
+def shipped_folder() -> Path:
+    """The folder of cases: of the source tree, or the copy inside an installed package. InputError where neither is there."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (Path.cwd() / "cases", package.parent / "cases", package / "shipped_cases"):
+        if any(folder.glob("*/case.toml")):
+            return folder
+    raise InputError("no cases found; name a folder that holds case directories")
+
+
+def list_command(where: Path | None) -> None:
+    """Print name and title of every case in a folder."""
+    folder = where or shipped_folder()
+    found = sorted(folder.glob("*/case.toml"))
+    if not found:
+        raise InputError(f"{folder}: no case directory in it (a case directory holds a case.toml)")
+    table = Table(title=f"Cases in {folder}", title_justify="left")
+    for column in ("case", "model", "title"):
+        table.add_column(column)
+    for path in found:
+        model, title = _headline(path)
+        table.add_row(path.parent.name, model, title)
+    Console().print(table)
+
+
+def _headline(path: Path) -> tuple[str, str]:
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError):
+        return "", "(cannot be read; `miecsim check` says why)"
+    return str(raw.get("model", "")), str(raw.get("title", ""))
+
+
+def new_command(name: str, source: str) -> None:
+    """Copy case.toml (and README.md) of `source` to the new directory `name`."""
+    target = Path(name)
+    if target.exists():
+        raise InputError(f"{target}: exists already; choose another name")
+    origin = _find(source)
+    target.mkdir(parents=True)
+    for part in ("case.toml", "README.md"):
+        if (origin / part).exists():
+            shutil.copyfile(origin / part, target / part)
+    Console().print(f"{target / 'case.toml'} is a copy of {origin / 'case.toml'}; edit it, then: miecsim run {target}")
+
+
+def _find(source: str) -> Path:
+    """A case directory by path, by its name among the shipped ones, or by its number."""
+    if (Path(source) / "case.toml").exists():
+        return Path(source)
+    folder = shipped_folder()
+    names = [path.parent.name for path in sorted(folder.glob("*/case.toml"))]
+    for known in names:
+        if known == source or known.split("_")[0] == source:
+            return folder / known
+    near = nearest(source, tuple(names))
+    hint = f"; did you mean {near}?" if near else ""
+    raise InputError(f"--from: read {source!r}; expected a case directory or one of {', '.join(names)}{hint}")

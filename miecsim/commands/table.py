@@ -1,0 +1,87 @@
+"""The tables that a run prints: headline figures with units, and the checks of the case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from miecsim.results import Quantity, RunRecord
+from miecsim.units import format_quantity
+
+# Order and reading of the figures; what is not listed follows in its own order.
+NAMES = {
+    "sigma_ion": "ionic conductivity",
+    "sigma_eon": "electronic conductivity",
+    "transference_number_ion": "ionic transference number",
+    "transference_number_eon": "electronic transference number",
+    "sigma_amb": "ambipolar conductivity",
+    "chemical_capacitance": "chemical capacitance",
+    "D_chem": "chemical diffusion coefficient",
+    "debye_length": "Debye length",
+    "R_ion": "resistance of the ion rail",
+    "R_eon": "resistance of the electron rail",
+    "R_high": "high-frequency intercept",
+    "R_low": "low-frequency real part",
+    "C_low": "low-frequency capacitance",
+    "R_dc": "DC resistance",
+    "reference_error": "largest error against the closed form",
+}
+
+
+def summary_table(record: RunRecord) -> Table:
+    """One row per figure, one column per study."""
+    table = Table(title=record.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("figure", no_wrap=True)
+    for study in record.studies:
+        table.add_column(study.name, justify="right", no_wrap=True)
+    table.add_column("meaning", style="dim", overflow="fold")
+    names = list(dict.fromkeys(name for study in record.studies for name in study.summary))
+    for name in sorted(names, key=_rank):
+        cells = [_cell(study.summary.get(name)) for study in record.studies]
+        table.add_row(name, *cells, _meaning(name, record))
+    return table
+
+
+def _rank(name: str) -> tuple[int, str]:
+    order = list(NAMES)
+    stem, _, layer = name.partition(".")
+    return (order.index(stem) if stem in order else len(order), layer)
+
+
+def _meaning(name: str, record: RunRecord) -> str:
+    words = NAMES.get(name.partition(".")[0], "")
+    notes = {_note(study.summary, name) for study in record.studies} - {""}
+    return f"{words}: {notes.pop()}" if len(notes) == 1 else words
+
+
+def _note(summary: Mapping[str, Quantity], name: str) -> str:
+    return summary[name].note if name in summary else ""
+
+
+def _cell(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return "-"
+    if quantity.unit == "1":
+        return f"{quantity.value:.4g}"
+    return format_quantity(quantity.value, quantity.unit.replace(" ", "*"))
+
+
+def check_table(record: RunRecord) -> Table:
+    """Each figure that the case expects, what was read and whether it is within its tolerance."""
+    table = Table(title="Checks of the case", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("study", "quantity", "read", "expected", "off by", "allowed", ""):
+        table.add_column(column, justify="left" if column in ("study", "quantity", "") else "right", no_wrap=True)
+    for c in record.checks:
+        unit = "1" if c["unit"] in ("", "1") else c["unit"]
+        table.add_row(
+            c["study"],
+            c["quantity"],
+            _cell(Quantity(c["read"], unit)),
+            _cell(Quantity(c["expected"], unit)),
+            f"{c['error']:.2g}",
+            f"{c['tolerance']:g}",
+            "ok" if c["passed"] else "FAILED",
+        )
+    return table

@@ -1,0 +1,87 @@
+"""Cell widths along one axis [m], from left to right. Each function returns (n,) and sums to `length` to round-off."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from miecsim.errors import InputError
+from miecsim.typing import Array
+
+FEWEST_CELLS = 20
+MOST_CELLS = 4000
+
+
+def uniform(length: float, n: int) -> Array:
+    """`n` equal cells."""
+    _positive("length", length)
+    _count("n", n)
+    return np.full(n, length / n)
+
+
+def graded(length: float, n: int, ratio: float, towards: str = "both") -> Array:
+    """`n` cells in geometric progression; `ratio` = largest / smallest cell, the small ones lie `towards` that end.
+
+    With `ratio` held fixed, doubling `n` refines one smooth mesh map everywhere, so that orders of convergence can be
+    read from such a family (a fixed growth per cell would leave the large cells as they are).
+    `towards` is "both", "left" or "right". Raises InputError on impossible arguments.
+    """
+    _positive("length", length)
+    _count("n", n)
+    if not (math.isfinite(ratio) and ratio >= 1.0):
+        raise InputError(f"grid spacing: read ratio = {ratio:g}; it is the largest over the smallest cell, at least 1")
+    i = np.arange(n)
+    steps = {"left": i, "right": i[::-1], "both": np.minimum(i, i[::-1])}
+    if towards not in steps:
+        raise InputError(f'grid spacing: read towards = "{towards}"; it is "both", "left" or "right"')
+    step = steps[towards]
+    return _scaled(ratio ** (step / max(int(step.max()), 1)), length)
+
+
+def resolved(length: float, smallest: float, growth: float = 1.06, largest: float | None = None) -> Array:
+    """Mirror-symmetric cells that grow by `growth` from `smallest` at both ends until they meet in the middle.
+
+    No cell is wider than `largest` (where given), the end cells are at most `smallest`, and there are at least
+    20 cells: widths are scaled down, never up, to fit `length`. The number of cells grows with
+    log(length / smallest); more than 4000 is refused with an InputError that says how many it would take.
+    """
+    _positive("length", length)
+    _positive("smallest", smallest)
+    if not 1.0 < growth <= 2.0:
+        raise InputError(
+            f"grid spacing: read growth = {growth:g}; the ratio of neighbouring cells is above 1, at most 2"
+        )
+    cap = length if largest is None else largest
+    _positive("largest", cap)
+    first, half = min(smallest, cap), length / 2
+    # geometric cells up to the cap, then cells of the width of the cap
+    rising = math.floor(math.log(cap / first) / math.log(growth)) + 1
+    risen = first * math.expm1(rising * math.log(growth)) / (growth - 1)
+    if risen >= half:
+        n = math.ceil(math.log1p(half / first * (growth - 1)) / math.log(growth))
+    else:
+        n = rising + math.ceil((half - risen) / cap)
+    if 2 * n > MOST_CELLS:
+        raise InputError(
+            f"grid spacing: {2 * n} cells from {smallest:g} m over {length:g} m; at most {MOST_CELLS}: "
+            f"raise smallest, growth ({growth:g}) or largest ({cap:g} m)"
+        )
+    step = np.minimum(np.arange(max(n, FEWEST_CELLS // 2)), rising)  # beyond the cap a power could overflow
+    widths = np.minimum(first * growth**step, cap)
+    return _scaled(np.concatenate((widths, widths[::-1])), length)
+
+
+def _scaled(widths: Array, length: float) -> Array:
+    scaled: Array = widths * (length / math.fsum(widths))
+    return scaled
+
+
+def _positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0.0):
+        raise InputError(f"grid spacing: read {name} = {value:g} m; it must be positive and finite")
+
+
+def _count(name: str, value: int) -> None:
+    if value < 1:
+        raise InputError(f"grid spacing: read {name} = {value}; at least 1 cell is needed")

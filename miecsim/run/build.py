@@ -1,0 +1,169 @@
+"""From the data of a case to the objects of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from miecsim.case import data, laws
+from miecsim.case.load import Case
+from miecsim.constants import thermal_voltage
+from miecsim.errors import InputError
+from miecsim.grid.stack import Mesh, layer_widths
+from miecsim.physics import defects
+from miecsim.physics.elements import ButlerVolmer, Element, Lumped, Reversible
+from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
+from miecsim.physics.models import Model, composite_electrode, mixed_conductor, nernst_planck_poisson
+from miecsim.physics.terminals import Contact, Link, ReferencePlane, Terminal, Wiring
+from miecsim.system import System, build_system
+from miecsim.typing import Array
+
+
+def element(law: laws.Law, temperature: float) -> Element | Reversible | None:
+    """The engine's element for a law of the case, None where it blocks."""
+    match law:
+        case laws.Reversible():
+            return Reversible()
+        case laws.Blocking():
+            return None
+        case laws.Resistance(R=R):
+            return Lumped(R=R)
+        case laws.Capacitor(C=C):
+            return Lumped(C=C)
+        case laws.RC(R=R, C=C, Rs=Rs):
+            return Lumped(R=R, C=C, Rs=Rs)
+        case laws.CPE(Q=Q, alpha=alpha):
+            return Lumped(Q=Q, alpha=alpha)
+        case laws.RCPE(R=R, Q=Q, alpha=alpha, Rs=Rs):
+            return Lumped(R=R, Q=Q, alpha=alpha, Rs=Rs)
+        case laws.ButlerVolmer(exchange_current=i0, alpha=alpha, C=C):
+            return ButlerVolmer(i0, thermal_voltage(temperature), alpha, C)
+
+
+def _inner(law: laws.Law, temperature: float) -> Element | None:
+    out = element(law, temperature)
+    if isinstance(out, Reversible):
+        raise InputError("an interface cannot be reversible; leave it out instead")
+    return out
+
+
+def _species(c: data.Carrier) -> CarrierIn:
+    density = np.inf if c.site_density is None else c.site_density
+    return CarrierIn(c.name, c.charge, c.concentration, c.diffusivity, c.mobile, density)
+
+
+def _layer(layer: data.Layer, temperature: float) -> CompositeLayer | ConductorLayer | ChargedLayer:
+    name, thickness, m = layer.name, layer.thickness, layer.material
+    match m:
+        case data.Composite():
+            ion, electron = (0.0 if rail is None else rail.conductivity for rail in (m.ion, m.electron))
+            law = None if m.interface is None else _inner(m.interface.law, temperature)
+            density = 0.0 if m.interface is None else m.interface.area_density
+            return CompositeLayer(name, thickness, ion, electron, law, density, m.cross_conductivity)
+        case data.MixedRails():
+            return ConductorLayer(
+                name,
+                thickness,
+                m.ion.conductivity,
+                m.electron.conductivity,
+                chemical_capacitance=m.chemical_capacitance or 0.0,
+                capacitance_ion=m.ion.chemical_capacitance or 0.0,
+                capacitance_eon=m.electron.chemical_capacitance or 0.0,
+                permittivity=m.permittivity,
+                sigma_cross=m.cross_conductivity,
+            )
+        case data.MixedCarriers():
+            return ChargedLayer(name, thickness, tuple(_species(c) for c in m.species), m.permittivity)
+        case data.AcceptorDopedCeria():
+            return ChargedLayer(name, thickness, _ceria(m, temperature))
+        case data.Poisson():
+            carriers = tuple(_species(c) for c in m.species)
+            fixed = None if m.neutralise else m.fixed_charge
+            return ChargedLayer(name, thickness, carriers, m.permittivity, fixed)
+
+
+def _ceria(m: data.AcceptorDopedCeria, temperature: float) -> tuple[CarrierIn, ...]:
+    K = defects.reduction_constant_from_dilute_conductivity(
+        m.electron_conductivity_1atm, m.electron_diffusivity, m.dopant_concentration, temperature
+    )
+    state = defects.ceria_defects(m.pO2, m.dopant_concentration, K)
+    return (
+        CarrierIn("vacancy", 2, float(state.vacancy), m.ion_diffusivity),
+        CarrierIn("electron", -1, float(state.electron), m.electron_diffusivity),
+    )
+
+
+def model_of(case: Case) -> Model:
+    """The model of a case, with its interface laws between layers."""
+    layers = [_layer(layer, case.temperature) for layer in case.layers]
+    junctions = [
+        Junction((i.left, i.right), i.carrier, law)
+        for i in case.interfaces
+        if (law := _inner(i.law, case.temperature)) is not None
+    ]
+    maker = {
+        "composite_electrode": composite_electrode,
+        "mixed_conductor": mixed_conductor,
+        "nernst_planck_poisson": nernst_planck_poisson,
+    }[case.model]
+    return maker(layers, temperature=case.temperature, junctions=junctions)  # type: ignore[operator,no-any-return]
+
+
+def wiring_of(case: Case, study: data.Study) -> Wiring:
+    """Terminals, links and reference planes of a study; blocked contacts are left out."""
+    terminals = []
+    for t in study.terminals:
+        pairs = [(c, element(c.law, case.temperature)) for c in t.contacts]
+        terminals.append(Terminal(t.name, tuple(Contact(c.side, c.carrier, e) for c, e in pairs if e is not None)))
+    links = [
+        Link(link.side, ("electron", "ion"), law)
+        for link in study.links
+        if (law := element(link.law, case.temperature)) is not None
+    ]
+    planes = tuple(ReferencePlane(p.name, _position(case, p), p.carrier) for p in study.reference_planes)
+    return Wiring(tuple(terminals), tuple(links), planes)
+
+
+def _position(case: Case, plane: data.ReferencePlane) -> float:
+    start = 0.0
+    for layer in case.layers:
+        if layer.name == plane.layer:
+            return start + plane.position * layer.thickness
+        start += layer.thickness
+    raise InputError(f"reference plane {plane.name}: no layer {plane.layer!r}")
+
+
+def mesh_of(case: Case, widths: Sequence[Array] | None, resolve: float) -> Mesh:
+    """Mesh of a case: its own number of cells, or the widths that serve all its studies."""
+    g = case.grid
+    cells: int | str | Sequence[Array] = g.cells if g.cells is not None else widths if widths is not None else "auto"
+    return Mesh(
+        cells=cells,
+        grading=g.grading,
+        dimension=g.dimension,
+        lateral_cells=g.lateral_cells,
+        coordinates=g.coordinates,
+        inner_radius=g.inner_radius,
+        resolve=resolve,
+    )
+
+
+def shared_widths(cases: Sequence[Case]) -> list[Array] | None:
+    """Cell widths fine enough for every study of a case, given as one case per study; None where their layers
+    differ."""
+    stacks = {tuple(layer.thickness for layer in case.layers) for case in cases}
+    if len(stacks) != 1:
+        return None
+    models = [model_of(case) for case in cases]
+    top = [2 * np.pi * max(max(study.frequency) for study in case.studies) for case in cases]
+    return [
+        layer_widths(thickness, min(m.decay_length(i, w) for m, w in zip(models, top, strict=True)), Mesh(), i)
+        for i, thickness in enumerate(stacks.pop())
+    ]
+
+
+def system_of(case: Case, study: data.Study, widths: Sequence[Array] | None) -> System:
+    """The wired system of one study of a case."""
+    mesh = mesh_of(case, widths, max(study.frequency))
+    return build_system(model_of(case), wiring_of(case, study), area=case.area, mesh=mesh)

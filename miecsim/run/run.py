@@ -1,0 +1,190 @@
+"""Run a case: every study solved, compared and summarised into one record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from miecsim.case import data
+from miecsim.case.load import Case
+from miecsim.errors import InputError, SolveError
+from miecsim.results import GridRecord, Quantity, RunRecord, StudyRecord, software_versions
+from miecsim.run.build import shared_widths, system_of
+from miecsim.run.checks import evaluate, figures_of
+from miecsim.run.references import reference
+from miecsim.run.summary import summarise
+from miecsim.solvers.impedance import Amplitudes, Spectrum, amplitudes, impedance
+from miecsim.solvers.steady import OperatingPoint, solve_steady
+from miecsim.system import System
+from miecsim.typing import Array, Bools, Complex
+
+Progress = Callable[[str, float], None]  # (what is being done, fraction of the whole)
+
+
+def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
+    """Solve every study of `case`. Raises InputError (with the name of the case's file) and SolveError (with the
+    study's)."""
+    tell = progress or (lambda what, done: None)
+    started = time.perf_counter()
+    timings: dict[str, float] = {}
+    variants = [case.for_study(study.name) for study in case.studies]
+    widths = shared_widths(variants) if case.grid.cells is None else None
+    studies, first = [], None
+    for i, own in enumerate(variants):
+        begin, study = time.perf_counter(), own.studies[0]
+
+        def step(what: str, part: float, i: int = i, name: str = study.name) -> None:
+            tell(f"{name}: {what}", (i + part) / len(variants))
+
+        try:
+            record, system = _run_study(own, study, widths, step)
+        except SolveError as error:
+            raise SolveError(f"{case.file}: study {study.name}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{case.file}: {error}") from None
+        first = first or system
+        studies.append(record if system.nodes.n == first.nodes.n else replace(record, fields={}))
+        timings[f"study {study.name}"] = time.perf_counter() - begin
+    checks = evaluate(case.checks, studies)
+    timings["solve"] = time.perf_counter() - started
+    assert first is not None  # a case has at least one study
+    return RunRecord(
+        title=case.title,
+        model=case.model,
+        source=case.source,
+        case=case.resolved,
+        input_hash=case.input_hash,
+        versions=software_versions(),
+        timings=timings,
+        area=case.area,
+        grid=_grid_record(first),
+        studies=tuple(studies),
+        checks=checks,
+        summary=_case_summary(studies),
+    )
+
+
+def _run_study(
+    case: Case, study: data.Study, widths: Sequence[Array] | None, step: Callable[[str, float], None]
+) -> tuple[StudyRecord, System]:
+    step("grid", 0.0)
+    system = system_of(case, study, widths)
+    step("steady state", 0.2)
+    point = solve_steady(system)
+    step("impedance", 0.3)
+    frequency = np.asarray(study.frequency)
+    spectrum = impedance(point, frequency)
+    step("amplitudes", 0.7)
+    profile = amplitudes(point, np.asarray(study.profiles))
+    step("reference", 0.9)
+    return _record(case, study, point, spectrum, profile), system
+
+
+def _record(
+    case: Case, study: data.Study, point: OperatingPoint, spectrum: Spectrum, profile: Amplitudes
+) -> StudyRecord:
+    system = point.system
+    x, rails = _along(system, profile)
+    position, steady = _steady(point)
+    ground = spectrum.terminals[1]
+    record = StudyRecord(
+        name=study.name,
+        frequency=spectrum.frequency,
+        Z=spectrum.Z,
+        unit=spectrum.unit,
+        terminals=spectrum.terminals,
+        ground=ground,
+        Z_matrix=spectrum.matrix(ground),
+        reference_planes=spectrum.planes,
+        Z_reference=np.stack([spectrum.plane(p) for p in spectrum.planes], axis=1)
+        if spectrum.planes
+        else np.zeros((spectrum.frequency.size, 0), dtype=complex),
+        references=reference(case, study),
+        profile_frequency=profile.frequency,
+        profile_position=x,
+        profile_rails=rails,
+        steady_position=position,
+        steady=steady,
+        summary=summarise(case, study, point, spectrum),
+        solver={
+            "method": spectrum.method,
+            "nodes": float(system.nodes.n),
+            "unknowns": float(system.nodes.n * system.n_fields),
+            "steady residual": point.residual,
+            "newton steps": float(point.steps),
+            "backward error": spectrum.backward_error,
+            "profile backward error": profile.backward_error,
+        },
+        fields=_fields(system, point, profile) if system.nodes.position.shape[1] > 1 else {},
+    )
+    return replace(record, summary=dict(figures_of(record)))
+
+
+def _sections(system: System) -> tuple[Array, list[Array]]:
+    """Distinct positions along x and the nodes at each, so that 2D and 3D results have a profile along the cell."""
+    x = system.nodes.position[:, 0]
+    if system.nodes.chain:
+        return x, [np.array([i]) for i in range(x.size)]
+    xs, inverse = np.unique(x, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    return xs, np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+
+
+def _mean(values: Array | Complex, active: Bools, groups: list[Array]) -> Complex:
+    """Mean over each section of the nodes where a field lives, nan where it does not."""
+    nan = complex(np.nan, np.nan)
+    return np.array([values[g[active[g]]].mean() if active[g].any() else nan for g in groups], dtype=complex)
+
+
+def _along(system: System, profile: Amplitudes) -> tuple[Array, dict[str, Complex]]:
+    x, groups = _sections(system)
+    active = system.laws.active
+    rails = {
+        name: np.stack([_mean(amplitude[:, k], active[:, k], groups) for amplitude in profile.potential])
+        for k, name in enumerate(system.laws.state_map.names)
+    }
+    return x, rails
+
+
+def _steady(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array, str]]]:
+    system = point.system
+    x, groups = _sections(system)
+    state_map, active = system.laws.state_map, system.laws.active
+    state = state_map.at(point.u, np.arange(system.nodes.n))
+    out: dict[str, tuple[Array, str]] = {}
+    for k, carrier in enumerate(state_map.carriers):
+        out[f"potential_{carrier.name}"] = (_mean(state.Phi[k], active[:, k], groups).real, "V")
+        if carrier.stored:
+            out[f"concentration_{carrier.name}"] = (_mean(state.c[k], active[:, k], groups).real, "mol/m^3")
+    if state_map.has_phi:
+        out["potential"] = (_mean(state.phi, active[:, -1], groups).real, "V")
+    return x, out
+
+
+def _fields(system: System, point: OperatingPoint, profile: Amplitudes) -> dict[str, tuple[Array, str]]:
+    """Amplitudes of every rail in the cells, for maps."""
+    n_cells = system.grid.volumes.size
+    out: dict[str, tuple[Array, str]] = {}
+    for i, f in enumerate(profile.frequency):
+        for k, name in enumerate(system.laws.state_map.names):
+            values = np.where(system.laws.active[:n_cells, k], profile.potential[i, :n_cells, k], np.nan)
+            out[f"{name}_real_{f:.4g}Hz"] = (values.real, "V/V")
+            out[f"{name}_imag_{f:.4g}Hz"] = (values.imag, "V/V")
+    return out
+
+
+def _grid_record(system: System) -> GridRecord:
+    g = system.grid
+    return GridRecord(g.dim, g.volumes, g.centers, g.region_names, g.region, g.edges)
+
+
+def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:
+    """Figures that are the same in every study belong to the case."""
+    common = dict(studies[0].summary)
+    for study in studies[1:]:
+        common = {n: q for n, q in common.items() if n in study.summary and study.summary[n].value == q.value}
+    return {n: q for n, q in common.items() if not n.startswith(("R_dc", "R_low", "R_high", "C_low", "reference"))}
+

@@ -1,0 +1,126 @@
+"""Headline figures of a study: what its layers say, and what its spectrum says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from miecsim.case import data
+from miecsim.case.load import Case
+from miecsim.physics.layers import ChargedLayer, ConductorLayer
+from miecsim.physics.models import AnyLayer, debye_length
+from miecsim.results import Quantity
+from miecsim.solvers.direct_current import dc_admittance
+from miecsim.solvers.impedance import Spectrum
+from miecsim.solvers.steady import OperatingPoint
+
+ELECTRONIC = ("electron", "hole", "polaron")
+
+
+def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Spectrum) -> dict[str, Quantity]:
+    """Figures of one study by name: transport of the layers, then R_dc, R_high, R_low of the spectrum."""
+    layers = point.system.model.layers
+    out: dict[str, Quantity] = {}
+    for layer in layers:
+        suffix = "" if len(layers) == 1 else f".{layer.name}"
+        for name, quantity in _layer_figures(layer, case.temperature).items():
+            out[name + suffix] = quantity
+    out |= _rail_resistances(layers, case)
+    out |= _spectrum_figures(point, spectrum)
+    return out
+
+
+def partial_conductivities(layer: AnyLayer, temperature: float) -> tuple[float, float]:
+    """(sigma_ion, sigma_eon) [S/m]; carriers called electron, hole or polaron count as electronic."""
+    if not isinstance(layer, ChargedLayer):
+        return layer.sigma_ion, layer.sigma_eon
+    total = [0.0, 0.0]
+    for i, c in enumerate(layer.carriers):
+        if c.mobile:
+            total[c.name in ELECTRONIC] += layer.sigma(i, temperature)
+    return total[0], total[1]
+
+
+def _layer_figures(layer: AnyLayer, temperature: float) -> dict[str, Quantity]:
+    ion, eon = partial_conductivities(layer, temperature)
+    out = {"sigma_ion": Quantity(ion, "S/m"), "sigma_eon": Quantity(eon, "S/m")}
+    if ion > 0 and eon > 0:
+        ambipolar = ion * eon / (ion + eon)
+        out["transference_number_ion"] = Quantity(ion / (ion + eon), "1")
+        out["transference_number_eon"] = Quantity(eon / (ion + eon), "1")
+        out["sigma_amb"] = Quantity(ambipolar, "S/m", "1/(1/sigma_ion + 1/sigma_eon)")
+        c_chem = _chemical_capacitance(layer, temperature)
+        if c_chem:
+            out["chemical_capacitance"] = Quantity(c_chem, "F/m^3")
+            out["D_chem"] = Quantity(ambipolar / c_chem, "m^2/s", "sigma_amb / chemical_capacitance")
+    if isinstance(layer, ChargedLayer) and layer.permittivity is not None:
+        out["debye_length"] = Quantity(debye_length(layer, temperature), "m")
+    return {name: q for name, q in out.items() if q.value > 0}
+
+
+def _chemical_capacitance(layer: AnyLayer, temperature: float) -> float | None:
+    """Of two carriers [F/m3], None where it is not defined."""
+    if isinstance(layer, ConductorLayer):
+        a, b = layer.capacitance_ion, layer.capacitance_eon
+        return layer.chemical_capacitance if layer.permittivity is None else a * b / (a + b)
+    if isinstance(layer, ChargedLayer) and sum(c.mobile for c in layer.carriers) == 2:
+        return layer.chemical_capacitance(temperature)
+    return None
+
+
+def _rail_resistances(layers: tuple[AnyLayer, ...], case: Case) -> dict[str, Quantity]:
+    """R_ion, R_eon: sum of L/(sigma A) over the layers in which the carrier is present."""
+    area, unit = (1.0, "ohm m^2") if case.area is None else (case.area, "ohm")
+    if case.grid.coordinates != "cartesian":
+        return {}
+    out = {}
+    for i, name in enumerate(("R_ion", "R_eon")):
+        sigma = [partial_conductivities(layer, case.temperature)[i] for layer in layers]
+        present = [(layer.thickness, s) for layer, s in zip(layers, sigma, strict=True) if s > 0]
+        if present:
+            note = "" if len(present) == len(layers) else "over the layers that have this rail"
+            out[name] = Quantity(sum(L / s for L, s in present) / area, unit, note)
+    return out
+
+
+def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Quantity]:
+    order = np.argsort(spectrum.frequency)
+    Z, f = spectrum.Z[order], spectrum.frequency[order]
+    unit = spectrum.unit
+    high, how = _high_intercept(Z.real, Z.imag, f)
+    out = {
+        "R_high": Quantity(high, unit, how),
+        "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {f[0]:.3g} Hz"),
+    }
+    conductance = _two_terminal_dc(point)
+    if conductance > 0:
+        out["R_dc"] = Quantity(1 / conductance, unit, "slope of the steady current")
+    elif Z[0].imag < 0:
+        capacitance = float(-1 / (2 * np.pi * f[0] * Z[0].imag))
+        out["C_low"] = Quantity(capacitance, _farad(unit), f"-1/(w Im Z) at {f[0]:.3g} Hz")
+    return out
+
+
+def _farad(unit: str) -> str:
+    return "F/m^2" if unit == "ohm m^2" else "F"
+
+
+def _high_intercept(re: np.ndarray, im: np.ndarray, f: np.ndarray) -> tuple[float, str]:
+    """Re Z where -Im Z first vanishes coming from high frequency, else Re Z at the top of the band."""
+    for i in range(f.size - 1, 0, -1):
+        if im[i] > 0 >= im[i - 1]:
+            share = im[i] / (im[i] - im[i - 1])
+            return float(re[i] + share * (re[i - 1] - re[i])), "Re Z where Im Z = 0"
+    return float(re[-1]), f"Re Z at {f[-1]:.3g} Hz"
+
+
+def _two_terminal_dc(point: OperatingPoint) -> float:
+    """Steady conductance between the first two terminals, others open [S]; zero where the cell blocks."""
+    Y = dc_admittance(point)
+    scale = np.abs(Y).max()
+    others = list(range(2, Y.shape[0]))
+    if scale == 0:
+        return 0.0
+    reduced = Y[:2, :2]
+    if others:
+        reduced = reduced - Y[:2, others] @ np.linalg.pinv(Y[np.ix_(others, others)], rcond=1e-13) @ Y[others, :2]
+    return float(-reduced[1, 0])

@@ -1,0 +1,1 @@
+"""Solvers: what turns the local blocks of a linearised system into spectra, profiles and steady states."""
