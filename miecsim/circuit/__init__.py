@@ -1,0 +1,1 @@
+"""Closed forms of lines and cells, independent of the discretised engine."""
