@@ -6,12 +6,12 @@ With excitation V_p of port p the balance of row r at node i is, at angular freq
     sum_f (+/-) [K_left,f(w) u_left - K_right,f(w) u_right]_r + [S_i(w) u_i]_r
         = sum over contacts  y(w) (V_p - t . u_i)
 
-with S = S_g + i w S_c + sum_k Y_k(w) S_k, and K likewise (only junctions have a K that depends on w). Rows of charge carriers are
-currents [A]; the row of phi is a charge [C] (Poisson) or a constraint. A *strong* contact replaces its row by t . u_i = V_p, and its
-current is what the replaced balance then leaves over.
+with S = S_g + i w S_c + sum_k Y_k(w) S_k, and K likewise (only junctions have a K that depends on w). Rows of charge
+carriers are currents [A]; the row of phi is a charge [C] (Poisson) or a constraint. A *strong* contact replaces its
+row by t . u_i = V_p, and its current is what the replaced balance then leaves over.
 
-Keeping the face and node parts apart is what lets a solver eliminate without ever subtracting conductances: the assembled
-diagonal has already lost the leak that a blocked carrier sees at 1e-9 Hz.
+Keeping the face and node parts apart is what lets a solver eliminate without ever subtracting conductances: the
+assembled diagonal has already lost the leak that a blocked carrier sees at 1e-9 Hz.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class PortContact:
 
     def admittance(self, omega: Array) -> Complex:
         """y(w) of each node as it enters the balance row, shape (n_frequencies, n)."""
-        y = self.conductance + (1.0 if self.charge_row else 1j * omega[:, None]) * self.capacitance
+        per_charge = np.ones(omega.size) if self.charge_row else 1j * omega
+        y = self.conductance + per_charge[:, None] * self.capacitance
         if self.law is not None:
             y = y + self.law(omega)[:, None] * self.weight
         return np.asarray(y, dtype=complex)

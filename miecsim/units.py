@@ -317,8 +317,9 @@ def describe(dimensions: Sequence[str]) -> str:
     """'a length, such as "470 um"'; with several dimensions: 'a resistance or a resistance times area, such as ...'."""
     known = [DIMENSIONS[name] for name in dimensions]
     example = known[-1].example
-    shown = example if dimensions[-1] == "dimensionless" else f'"{example}"'
-    return " or ".join(d.phrase for d in known) + f", such as {shown}"
+    return " or ".join(d.phrase for d in known) + (
+        f', such as "{example}"' if known[-1].unit else f", such as {example}"
+    )
 
 
 def _name_of(powers: Powers) -> str | None:
@@ -428,4 +429,4 @@ def format_quantity(value: float, unit: str, digits: int = 3) -> str:
         for prefix, power in {**_PREFIXES, "": 0}.items():
             if power == group:
                 return f"{float(f'{digits_text}e{ten - group}'):.15g} {prefix}{unit}"
-    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}") + tail
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{float(f'{digits_text}e{ten}'):g}") + tail

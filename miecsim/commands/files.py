@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from miecsim.plot import bode, nyquist, rail_profiles, save, steady
 from miecsim.results import RunRecord, layer_spans, write_result, write_summary
+
+# Spectra whose widths differ by more are drawn on a Nyquist plot each.
+LARGEST_RATIO = 12.0
+
+
+def _comparable(record: RunRecord) -> bool:
+    """Whether all studies can be read on one Nyquist plot."""
+    size = [float(np.ptp(study.Z.real)) for study in record.studies]
+    return max(size) <= LARGEST_RATIO * min(size)
 
 
 def write_all(record: RunRecord, folder: Path) -> list[Path]:
@@ -14,7 +25,11 @@ def write_all(record: RunRecord, folder: Path) -> list[Path]:
     result, summary = folder / "result.h5", folder / "summary.json"
     write_result(result, record)
     write_summary(summary, record)
-    figures = {"nyquist": nyquist(record.studies), "bode": bode(record.studies)}
+    figures = {"bode": bode(record.studies)}
+    if _comparable(record):
+        figures["nyquist"] = nyquist(record.studies)
+    else:
+        figures |= {f"{study.name}_nyquist": nyquist(study) for study in record.studies}
     spans = layer_spans(record.grid)
     for study in record.studies:
         figures[f"{study.name}_rails"] = rail_profiles(study, layers=spans)

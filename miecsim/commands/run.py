@@ -79,11 +79,15 @@ def _refuse_failed(record: RunRecord, case: Case) -> None:
     if failed:
         raise CheckError(
             "\n".join(
-                f"{case.file}: study {c['study']}: {c['quantity']} is {c['read']:.6g} {c['unit']}, expected {c['expected']:.6g} "
-                f"within {c['tolerance']:g} (off by {c['error']:.2g})"
+                f"{case.file}: study {c['study']}: {c['quantity']} is {_with_unit(c['read'], c['unit'])}, expected "
+                f"{_with_unit(c['expected'], c['unit'])} within {c['tolerance']:g} (off by {c['error']:.2g})"
                 for c in failed
             )
         )
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{value:.4g}" + ("" if unit in ("", "1") else f" {unit}")
 
 
 def check_command(directory: Path, overrides: list[str]) -> None:

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from miecsim.blocks import AdmittanceLaw, Blocks, PortContact
 from miecsim.errors import InputError
-from miecsim.typing import Array, Complex, Ints
+from miecsim.typing import Array, Bools, Complex, Ints
 
 
 @dataclass(frozen=True)
@@ -140,22 +140,32 @@ class Balances:
         s = [np.ones_like(omega, dtype=complex), 1j * omega, *(np.asarray(law(omega)) for law in self.laws)]
         return np.stack(s, axis=1)
 
-    def strengths(self) -> Array:
-        """(F m,) of each flux: its largest coefficient, relative to the same coefficient of all faces."""
+    def strengths(self) -> tuple[Array, Array]:
+        """Of each flux (F m,) and of each balance's contacts (N m,): the largest coefficient, relative to that of faces.
+
+        Only coefficients of the same unknown in the same equation compare. Contacts count by their static part.
+        """
         m = self.shape[1]
-        out = np.zeros(self.incidence.shape[1])
-        for part in self.faces.parts:
-            entries = abs(part).tocoo()
-            kind = (entries.row % m) * m + entries.col % m  # coefficients of different unknowns do not compare
-            largest = np.zeros(m * m)
-            np.maximum.at(largest, kind, entries.data)
-            np.maximum.at(out, entries.row, entries.data / largest[kind])
-        return out
+        faces = [abs(part).tocoo() for part in self.faces.parts]
+        largest = np.zeros((len(faces), m * m))
+        for part, of_part in zip(faces, largest, strict=True):
+            np.maximum.at(of_part, _kind(part, m), part.data)
+        flux, contact = np.zeros(self.incidence.shape[1]), np.zeros(self.incidence.shape[0])
+        for part, of_part in zip(faces, largest, strict=True):
+            np.maximum.at(flux, part.row, part.data / of_part[_kind(part, m)])
+        held = abs(self.contacts.parts[0]).tocoo()
+        reference = largest[0][_kind(held, m)]
+        np.maximum.at(contact, held.row, np.divide(held.data, reference, out=held.data.copy(), where=reference > 0))
+        return flux, contact
 
     def connected(self, fluxes: Ints) -> Ints:
         """Label (N m,) of the set of balances that some of the fluxes join."""
         used = abs(self.incidence).tocsc()[:, fluxes]
         return np.asarray(connected_components(used @ used.T, directed=False)[1], dtype=np.int64)
+
+
+def _kind(entries: Any, m: int) -> Ints:
+    return np.asarray((entries.row % m) * m + entries.col % m)
 
 
 def unknowns(nodes: Ints, m: int) -> Ints:
@@ -191,3 +201,107 @@ def _fixed(blocks: Blocks) -> tuple[Any, Any]:
     if fixed_drive.nnz and np.diff(fixed_drive.indptr).max() > 1:
         raise InputError("contacts: two strong contacts impose a voltage on the same field at the same node")
     return fixed, fixed_drive
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How the currents of the ports are read from a solution, each with a bound of its rounding noise.
+
+    The current of one field at a port is that of its contacts (`pair`: connected set of balances, port). All pairs of a
+    set together carry what its nodes take up, and all ports together what the cell takes up (nothing, where each
+    node passes on all charge it gets). The noisiest of such currents is known from the others: near a driven contact
+    every flux is a difference of potentials near 1 V, and may be far smaller than what that rounds away.
+    """
+
+    blocks: Blocks
+    balances: Balances
+    rows: Ints  # (e,) balance that each node of each contact acts on
+    pair: Any  # (pairs, e) sums them over one port and one connected set
+    port: Any  # (P, pairs) sums those over the sets
+    charge: Bools  # (pairs,) whether the balance is one of charge
+    first: Ints  # (sets + 1,) where the pairs of each set begin
+    sums: Any  # (sets, N m) sum over the balances of a set
+    leaving: Any  # (sets, F m) fluxes that leave the set
+    uptake: Terms  # (1, N m) what all nodes take up, with factors (s, i w s)
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> Readings:
+        own, contacts, m = Balances.from_blocks(blocks), blocks.contacts, blocks.n_fields
+        label = own.connected(np.flatnonzero(own.strengths()[0] > 0))
+        rows = np.concatenate([c.nodes * m + c.row for c in contacts])
+        port = np.concatenate([np.full(len(c.nodes), c.port) for c in contacts])
+        pairs, pair = np.unique(np.stack([label[rows], port]), axis=1, return_inverse=True)
+        sets, first = np.unique(pairs[0], return_index=True)
+        charge = np.zeros(pairs.shape[1], dtype=bool)
+        charge[pair] = np.concatenate([np.full(len(c.nodes), c.charge_row) for c in contacts])
+        sums = clean(_summing(label)[sets])
+        return cls(
+            blocks,
+            own,
+            rows,
+            _summing(pair),
+            _summing(pairs[1], blocks.n_ports),
+            charge,
+            np.append(first, pairs.shape[1]),
+            sums,
+            clean(sums @ own.incidence),
+            _uptake(blocks, own),
+        )
+
+    def currents(self, omega: float, s: Complex, x: Complex, V: Complex) -> Complex:
+        """(P, P_exc) of the unknowns x (N, m, P_exc) for port voltages V (P, P_exc)."""
+        x = x.reshape(-1, V.shape[1])
+        read, doubt, total, total_doubt = self._at_contacts(omega, s, x, V)
+        current, doubt = _cleanest(self.pair @ read, self.pair @ doubt, total, total_doubt, self.first)
+        current[self.charge] *= 1j * omega
+        doubt[self.charge] *= omega
+        uptake, every = np.concatenate([s, 1j * omega * s]), np.array([0, len(V)])
+        total, total_doubt = self.uptake.times(uptake, x), self.uptake.magnitude(uptake, np.abs(x))
+        return _cleanest(self.port @ current, self.port @ doubt, total, total_doubt, every)[0]
+
+    def _at_contacts(self, omega: float, s: Complex, x: Complex, V: Complex) -> tuple[Complex, Array, Complex, Array]:
+        """Currents (or charges) at the nodes of all contacts and into all sets, each with its noise."""
+        own, size = self.balances, np.abs(x)
+        nodes, noise, flux = own.nodes.times(s, x), own.nodes.magnitude(s, size), own.faces.times(s, x)
+        total = self.sums @ nodes + self.leaving @ flux
+        total_doubt = self.sums @ noise + abs(self.leaving) @ own.faces.magnitude(s, size)
+        balance = nodes + own.contacts.times(s, x) + own.incidence @ flux - own.drive.times(s, V)
+        noise = noise + abs(own.incidence) @ own.faces.magnitude(s, size)
+        read, doubt, end = balance[self.rows], noise[self.rows], 0
+        for c in self.blocks.contacts:
+            start, end = end, end + len(c.nodes)
+            if not c.strong:
+                y = c.admittance(np.array([omega]))[0][:, None]
+                u = x.reshape(*own.shape, -1)[c.nodes]
+                read[start:end] = y * (V[c.port] - np.einsum("nm,nmp->np", c.t, u))
+                doubt[start:end] = np.abs(y) * (np.abs(V[c.port]) + np.einsum("nm,nmp->np", np.abs(c.t), np.abs(u)))
+        return read, doubt, total, total_doubt
+
+
+def _summing(into: Ints, n: int | None = None) -> Any:
+    """Matrix (n, len(into)) that adds entry k to row into[k]."""
+    n = int(into.max()) + 1 if n is None else n
+    return sp.csr_matrix((np.ones(len(into)), (into, np.arange(len(into)))), shape=(n, len(into)))
+
+
+def _uptake(blocks: Blocks, balances: Balances) -> Terms:
+    """What all nodes take up, (1, N m), with factors (s, i w s): current rows count as they are, charge rows by i w."""
+    field = np.tile(np.arange(blocks.n_fields), blocks.n_nodes)
+    charge = (field == blocks.n_fields - 1) & blocks.has_phi
+    current = balances.nodes.after(sp.csr_matrix((~charge).astype(float))).parts
+    stored = balances.nodes.after(sp.csr_matrix(charge.astype(float))).parts
+    joined = clean(current[1] + stored[0])
+    return Terms((current[0], joined, *current[2:], sp.csr_matrix(stored[0].shape), *stored[1:]))
+
+
+def _cleanest(current: Complex, doubt: Array, total: Complex, total_doubt: Array, first: Ints) -> tuple[Complex, Array]:
+    """Replace the most doubtful of each segment of currents by the total less the others, where that is cleaner."""
+    current, doubt, every = current.copy(), doubt.copy(), np.arange(current.shape[1])
+    for k, (a, z) in enumerate(zip(first, first[1:], strict=False)):
+        worst = a + doubt[a:z].argmax(axis=0)
+        others = total[k] - (current[a:z].sum(axis=0) - current[worst, every])
+        other_doubt = total_doubt[k] + doubt[a:z].sum(axis=0) - doubt[worst, every]
+        better = other_doubt < doubt[worst, every]
+        current[worst[better], every[better]] = others[better]
+        doubt[worst[better], every[better]] = other_doubt[better]
+    return current, doubt

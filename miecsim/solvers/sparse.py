@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from miecsim.blocks import Blocks
 from miecsim.errors import InputError, SolveError
-from miecsim.solvers.balances import Balances, Terms, clean, unknowns
+from miecsim.solvers.balances import Balances, Readings, Terms, clean, unknowns
 from miecsim.solvers.linear import Factor, Structure, factorise_scaled, nested_dissection
 from miecsim.typing import Array, Complex, Ints
 
@@ -46,15 +46,15 @@ class Inventories:
 
     @classmethod
     def of(cls, balances: Balances, rank: Ints) -> Inventories:
-        """One for each set, joined by faces within a factor `WEAK` of each other, that no strong contact holds.
+        """One for each set, joined by faces within a factor `WEAK` of each other, that no contact as good as those holds.
 
         The target is the balance eliminated last, by `rank`. Where only storage is left of a sum it is divided by
         i w, which serves w = 0 as well.
         """
         size, by_rank = len(rank), np.argsort(rank)
-        strength = balances.strengths()
+        strength, contact = balances.strengths()
         depth = int(np.log(np.min(strength[strength > 0], initial=1.0)) / np.log(WEAK))
-        taken = np.diff(balances.fixed.indptr) > 0
+        taken = (np.diff(balances.fixed.indptr) > 0) | (contact > WEAK)
         targets, members, owners, n_sets = [], [], [], 0
         for weakest in (0.0, *(WEAK**k for k in range(depth, 0, -1))):  # large sets first; a part of one comes later
             label = balances.connected(np.flatnonzero((strength > 0) & (strength >= weakest)))
@@ -323,81 +323,10 @@ def port_currents(blocks: Blocks, omega: Array, x: Complex, ports: Sequence[int]
     """Currents from each port into the cell, (n_f, P, P_exc) [A per V], of x (n_f, N, m, P_exc) solved for `ports`.
 
     An ordinary contact carries sum y (V - t . u), a strong one what the balance that it replaced leaves over; on a
-    charge row that is a charge, and the current i w times it. Where a field is joined, all its contacts together carry
-    what is stored, so the contact with most rounding noise (usually the driven one) is read from the others and the
-    storage if that is cleaner.
+    charge row that is a charge, and the current i w times it. The most doubtful of the currents whose sum is known
+    (usually the driven one) is read from the others where that is cleaner: see `Readings`.
     """
     omega, V = _checked(omega), _voltages(blocks, ports)
-    reading = _Reading.of(blocks)
-    s = reading.balances.factors(omega)
-    return np.stack([reading.currents(w, s[k], x[k], V) for k, w in enumerate(omega)])
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """Contacts gathered by the connected set of balances they act on, and by port."""
-
-    blocks: Blocks
-    balances: Balances
-    contact: Ints  # (e,) index of the contact of each (contact, node)
-    rows: Ints  # (e,) its balance
-    pair: Ints  # (e,) its (set, port)
-    port: Ints  # (pairs,)
-    charge: Any  # (pairs,) whether the balance is one of charge
-    first: Ints  # (sets + 1,) where the pairs of each set begin
-    sums: Any  # (sets, N m) sum over the balances of a set
-
-    @classmethod
-    def of(cls, blocks: Blocks) -> _Reading:
-        balances = Balances.from_blocks(blocks)
-        label = balances.connected(np.flatnonzero(balances.strengths() > 0))
-        n, m, c = len(label), blocks.n_fields, blocks.contacts
-        contact = np.repeat(np.arange(len(c)), [len(k.nodes) for k in c])
-        rows = np.concatenate([k.nodes * m + k.row for k in c])
-        port = np.array([k.port for k in c])[contact]
-        pairs, pair = np.unique(np.stack([label[rows], port]), axis=1, return_inverse=True)
-        sets, first = np.unique(pairs[0], return_index=True)
-        charge = np.zeros(pairs.shape[1], dtype=bool)
-        charge[pair] = np.array([k.charge_row for k in c])[contact]
-        sums = clean(sp.csr_matrix((np.ones(n), (label, np.arange(n))), shape=(label.max() + 1, n))[sets])
-        return cls(blocks, balances, contact, rows, pair, pairs[1], charge, np.append(first, pairs.shape[1]), sums)
-
-    def currents(self, omega: float, s: Complex, x: Complex, V: Complex) -> Complex:
-        """(P, P_exc)."""
-        own, x = self.balances, x.reshape(-1, V.shape[1])
-        flat, balance = np.abs(x), own.nodes.times(s, x)
-        noise = own.nodes.magnitude(s, flat)
-        total = self.sums @ balance
-        total_noise = self.sums @ noise
-        flux = own.faces.times(s, x)
-        leaving = clean(self.sums @ own.incidence)
-        total, total_noise = total + leaving @ flux, total_noise + abs(leaving) @ np.abs(flux)
-        balance = balance + own.contacts.times(s, x) + own.incidence @ flux - own.drive.times(s, V)
-        noise = noise + abs(own.incidence) @ own.faces.magnitude(s, flat)
-        read, doubt = balance[self.rows], noise[self.rows]
-        for k, contact in enumerate(self.blocks.contacts):
-            if not contact.strong:
-                y = contact.admittance(np.array([omega]))[0][:, None]
-                u = np.einsum("nm,nmp->np", contact.t, x.reshape(*own.shape, -1)[contact.nodes])
-                size = np.einsum("nm,nmp->np", np.abs(contact.t), np.abs(x).reshape(*own.shape, -1)[contact.nodes])
-                here = self.contact == k
-                read[here] = y * (V[contact.port] - u)
-                doubt[here] = np.abs(y) * (np.abs(V[contact.port]) + size)
-        gather = sp.csr_matrix((np.ones(len(self.pair)), (self.pair, np.arange(len(self.pair)))))
-        current = self._cleanest(gather @ read, gather @ doubt, total, total_noise)
-        current[self.charge] *= 1j * omega
-        onto = sp.csr_matrix(
-            (np.ones(len(self.port)), (self.port, np.arange(len(self.port)))), shape=(len(V), len(self.port))
-        )
-        return np.asarray(onto @ current)
-
-    def _cleanest(self, current: Complex, doubt: Array, total: Complex, total_doubt: Array) -> Complex:
-        """Read the most doubtful pair of each set as the total less the others where that is less doubtful."""
-        out, every = current.copy(), np.arange(current.shape[1])
-        for k, (a, z) in enumerate(zip(self.first, self.first[1:], strict=False)):
-            worst = a + doubt[a:z].argmax(axis=0)
-            others = current[a:z].sum(axis=0) - current[worst, every]
-            other_doubt = total_doubt[k] + doubt[a:z].sum(axis=0) - doubt[worst, every]
-            better = other_doubt < doubt[worst, every]
-            out[worst[better], every[better]] = (total[k] - others)[better]
-        return out
+    readings = Readings.of(blocks)
+    s = readings.balances.factors(omega)
+    return np.stack([readings.currents(w, s[k], x[k], V) for k, w in enumerate(omega)])

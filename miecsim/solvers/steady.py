@@ -168,15 +168,23 @@ def _bounded(system: System, u: Array, du: Array, w: Array) -> Array:
     v_t = system.laws.state_map.thermal_voltage
     out = u.copy()
     for k, carrier in enumerate(system.laws.state_map.carriers):
-        if carrier.stored:
-            lam = du[k] / u[k]
-            grow = np.where(lam > -0.9, np.log1p(np.maximum(lam, -0.9)), np.maximum(2.558 * lam, -20.0))
-            out[k] = u[k] * np.exp(grow)
+        activity = system.laws.state_map.activity[k]
+        if carrier.stored and activity is not None:
+            free = activity.site_density - u[k]  # vacant sites shrink by the same rule as occupied ones
+            out[k] = np.where(du[k] < 0, _shrunk(u[k], du[k]), u[k] + np.where(np.isinf(free), du[k], 0.0))
+            limited = np.isfinite(free) & (du[k] >= 0)
+            out[k][limited] = activity.site_density[limited] - _shrunk(free[limited], -du[k][limited])
         else:
             out[k] = u[k] + v_t * _limited(w[k])
     if system.laws.state_map.has_phi:
         out[-1] = u[-1] + _limited(du[-1] / v_t) * v_t
     return np.where(system.laws.active.T, out, u)
+
+
+def _shrunk(c: Array, dc: Array) -> Array:
+    """c + dc for a fall by less than 90 %, an exponential approach to zero beyond; dc <= 0."""
+    lam = np.minimum(dc / c, 0.0)
+    return np.asarray(c * np.where(lam > -0.9, 1 + np.maximum(lam, -0.9), np.exp(np.maximum(2.558 * lam, -20.0))))
 
 
 def _limited(x: Array) -> Array:

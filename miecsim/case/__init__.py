@@ -1,0 +1,72 @@
+"""Case files: reading case.toml into validated plain data in SI."""
+
+from __future__ import annotations
+
+from miecsim.case.data import (
+    AcceptorDopedCeria,
+    Carrier,
+    Check,
+    Composite,
+    Contact,
+    Grid,
+    Interface,
+    Layer,
+    Link,
+    Material,
+    MixedCarriers,
+    MixedRails,
+    Poisson,
+    Rail,
+    ReferencePlane,
+    Study,
+    Terminal,
+    VolumeInterface,
+)
+from miecsim.case.laws import (
+    CPE,
+    RC,
+    RCPE,
+    Blocking,
+    ButlerVolmer,
+    Capacitor,
+    Law,
+    Resistance,
+    Reversible,
+)
+from miecsim.case.load import Case, case_from_dict, case_from_text, load_case
+from miecsim.case.overrides import apply_override
+
+__all__ = [
+    "CPE",
+    "RC",
+    "RCPE",
+    "AcceptorDopedCeria",
+    "Blocking",
+    "ButlerVolmer",
+    "Capacitor",
+    "Carrier",
+    "Case",
+    "Check",
+    "Composite",
+    "Contact",
+    "Grid",
+    "Interface",
+    "Law",
+    "Layer",
+    "Link",
+    "Material",
+    "MixedCarriers",
+    "MixedRails",
+    "Poisson",
+    "Rail",
+    "ReferencePlane",
+    "Resistance",
+    "Reversible",
+    "Study",
+    "Terminal",
+    "VolumeInterface",
+    "apply_override",
+    "case_from_dict",
+    "case_from_text",
+    "load_case",
+]

@@ -1,0 +1,190 @@
+"""From a case directory or file to a Case: TOML, overrides, validation, and the variant of each study."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from miecsim.case.data import Layer, Study
+from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
+from miecsim.case.overrides import apply_override, set_key
+from miecsim.case.resolve import canonical, with_defaults
+from miecsim.case.schema import Contents, read_contents
+from miecsim.case.table import Raw, named_items
+from miecsim.errors import InputError
+from miecsim.units import quoted
+
+FILE_NAME = "case.toml"
+_MOST_BYTES = 10**7
+_FIXED = ("title", "model", "source", "study", "check")  # what a study cannot set for itself
+
+
+Named = TypeVar("Named", Layer, Study)
+
+
+@dataclass(frozen=True)
+class Case(Contents):
+    """A validated case in SI. `raw` is the file as it was read, after overrides; `file` is its name for messages."""
+
+    raw: Raw
+    file: str
+
+    @cached_property
+    def resolved(self) -> Raw:
+        """`raw` with every default written out: JSON-able, and a case again when it is read."""
+        return with_defaults(self.raw)
+
+    @cached_property
+    def input_hash(self) -> str:
+        """SHA-256 of the canonical JSON of `resolved`: the same for files that differ in comments or order of keys."""
+        import hashlib
+
+        return hashlib.sha256(canonical(self.resolved).encode()).hexdigest()
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name; InputError where there is none."""
+        return _find(self.layers, "layer", name, self.file)
+
+    def study(self, name: str) -> Study:
+        """The study of this name; InputError where there is none."""
+        return _find(self.studies, "study", name, self.file)
+
+    def for_study(self, name: str) -> Case:
+        """The case as this study sees it: its `set` applied and read again, with this study and its checks alone."""
+        self.study(name)
+        return case_from_dict(_variant(self.raw, name), self.file)
+
+
+def _find(items: Sequence[Named], kind: str, name: str, file: str) -> Named:
+    names = [item.name for item in items]
+    if name not in names:
+        text = sentence(quoted(name), f"the name of a {kind}: {one_of(names)}", nearest(name, names))
+        raise InputError(f"{file}: {kind}: {text}")
+    return items[names.index(name)]
+
+
+def load_case(path: Path | str, overrides: Sequence[str] = ()) -> Case:
+    """The case in `path`, a directory with case.toml or the file itself, with overrides "key=value" applied in order.
+
+    Raises InputError with one line for each thing that is wrong with the file, or with an override.
+    """
+    file = _find_file(Path(path))
+    return case_from_text(_read_text(file), str(file), overrides)
+
+
+def case_from_text(text: str, file: str, overrides: Sequence[str] = ()) -> Case:
+    """The case written in `text`; `file` names it in messages. Raises InputError as `load_case` does."""
+    raw = _parse(text, file)
+    for override in overrides:
+        raw = apply_override(raw, override, file)
+    return case_from_dict(raw, file)
+
+
+def case_from_dict(raw: Raw, file: str) -> Case:
+    """The case in `raw`, which is what tomllib makes of a case file. Raises InputError as `load_case` does."""
+    problems = Problems(file)
+    contents = read_contents(raw, problems)
+    _check_sets(raw, problems, contents is not None)
+    problems.raise_if_any()
+    assert contents is not None  # read_contents tells of a problem wherever it returns None
+    values = {f.name: getattr(contents, f.name) for f in fields(Contents)}
+    return Case(**values, raw=copy.deepcopy(raw), file=file)
+
+
+def _variant(raw: Raw, name: str) -> Raw:
+    """The file as the study `name` sees it; raises Refused where a key that it sets leads nowhere."""
+    study = next(item for item in raw["study"] if item.get("name") == name)
+    result = {**raw, "study": [{k: v for k, v in study.items() if k != "set"}]}
+    if "check" in raw:
+        result["check"] = [check for check in raw["check"] if check.get("study") == name]
+    for key, value in study.get("set", {}).items():
+        result = set_key(result, key, value)
+    return result
+
+
+def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
+    """Reads the case once for each study that sets something, so that its errors are told before anything runs."""
+    for at, item in named_items(raw, "study", "", Problems("")):
+        changes = item.get("set")
+        if not isinstance(changes, dict):
+            continue
+        here = join_key(at, "set")
+        before = len(problems.items)
+        for key, value in changes.items():
+            if key.split(".")[0] in _FIXED:
+                problems.add(join_key(here, key), "a key that a study cannot set", "a key of grid, layer, or the like")
+                continue
+            try:
+                set_key(raw, key, value)
+            except Refused as error:
+                problems.refused(join_key(here, key), error)
+        if readable and len(problems.items) == before:
+            inner = Problems(problems.file)
+            read_contents(_variant(raw, item["name"]), inner)
+            for problem in inner.items:
+                problems.note(join_key(here, problem.key), problem.text)
+
+
+def _find_file(path: Path) -> Path:
+    file = path / FILE_NAME if path.is_dir() else path
+    if file.is_file():
+        return file
+    if path.is_dir():
+        raise InputError(f"{path}: read a directory without {FILE_NAME}; expected the directory of a case")
+    folder = path.parent if path.parent.is_dir() else Path()
+    names = [entry.name for entry in folder.iterdir() if (entry / FILE_NAME).is_file() or entry.suffix == ".toml"]
+    found = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    near = f"; did you mean {folder / found[0]}?" if found else ""
+    raise InputError(
+        f"{path}: read nothing (no such file or directory); expected a case directory or its {FILE_NAME}{near}"
+    )
+
+
+def _read_text(file: Path) -> str:
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{file}: read {file.stat().st_size} bytes; expected a case file of at most {_MOST_BYTES}")
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(f"{file}: line {line}: read bytes that are not UTF-8; expected a text file in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{file}: read nothing ({error.strerror}); expected a file that can be read") from None
+
+
+def _parse(text: str, file: str) -> Raw:
+    """The TOML of a case; a syntax error or a key that stands twice becomes an InputError with the line."""
+    try:
+        return tomllib.loads(text + "\n")
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: {_syntax(str(error), text)}") from None
+    except RecursionError:
+        raise InputError(f"{file}: read brackets nested too deep; expected a case file") from None
+    except ValueError:
+        raise InputError(f"{file}: read a number with too many digits; expected a case file") from None
+
+
+def _syntax(message: str, text: str) -> str:
+    """'line 12: read "cells = 4"; expected ...' from a message of tomllib, which ends in '(at line 12, column 8)'."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
+    reason = found[1] if found else message
+    line = min(int(found[2]), len(lines)) if found and found[2] else len(lines)
+    while line > 1 and not lines[line - 1].strip():
+        line -= 1
+    return f"line {line}: read {quoted(lines[line - 1].strip())}; expected {_allowed(reason)}"
+
+
+def _allowed(reason: str) -> str:
+    twice = ("Cannot overwrite", "Duplicate inline", "Cannot declare", "Cannot mutate", "Cannot redefine")
+    plain = quoted(reason, 120)[1:-1]
+    if reason.startswith(twice):
+        return f"each key and table once ({plain})"
+    return f"TOML, with texts and quantities in quotes ({plain})"

@@ -1,0 +1,96 @@
+"""Changes single keys of a case before it is read: `--set layer.cathode.thickness="300 um"`, and the `set` of a study.
+
+Keys are dotted. Items of a list are addressed by their `name`, or by their index from 0.
+"""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from typing import Any
+
+from miecsim.case.messages import Refused, join_key, nearest, one_of, refuse
+from miecsim.case.table import Raw
+from miecsim.errors import InputError
+from miecsim.units import quoted
+
+
+def read_value(text: str) -> Any:
+    """The value that stands behind `key=`: TOML where it is TOML, else the text itself ("300 um" needs no quotes)."""
+    try:
+        parsed = tomllib.loads(f"value = {text}\n")
+    except (ValueError, RecursionError):
+        return text.strip()
+    return parsed["value"] if set(parsed) == {"value"} else text.strip()
+
+
+def _names(items: list[Any]) -> list[str]:
+    named = [item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    return named or [str(index) for index in range(len(items))]
+
+
+def _index(items: list[Any], part: str, at: str) -> int:
+    """Where the item called `part` stands in a list; the name goes before the index."""
+    for index, item in enumerate(items):
+        if isinstance(item, dict) and item.get("name") == part:
+            return index
+    if part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(items):
+        return int(part)
+    names = _names(items)
+    expected = f"{one_of(names)} in {at}" if names else f"nothing: {at} is empty"
+    raise refuse(f"{quoted(part)} in the key", expected, nearest(part, names))
+
+
+def _split(raw: Raw, key: str) -> list[str]:
+    """The parts of a dotted key; what follows the `set` of a study is itself one dotted key."""
+    parts = key.split(".")
+    if any(not part.strip() for part in parts):
+        raise refuse(f"the key {quoted(key)}", "a dotted key, such as layer.cathode.thickness")
+    if len(parts) > 3 and parts[0] == "study" and parts[2] == "set":
+        return [*parts[:3], ".".join(parts[3:])]
+    return [part.strip() for part in parts]
+
+
+def set_key(raw: Raw, key: str, value: Any) -> Raw:
+    """A copy of the case `raw` with the dotted `key` set to `value`.
+
+    Tables on the way that are missing are made: whether their keys exist is told when the case is read. Raises Refused
+    where a named item does not exist, and where the key leads into a value that is no table.
+    """
+    result = copy.deepcopy(raw)
+    parts = _split(raw, key)
+    node: Any = result
+    for depth, part in enumerate(parts):
+        at = join_key("", *parts[:depth])
+        last = depth == len(parts) - 1
+        if isinstance(node, list):
+            index = _index(node, part, at)
+            if last:
+                node[index] = value
+            else:
+                node = node[index]
+        elif isinstance(node, dict):
+            if last:
+                node[part] = value
+            else:
+                node = node.setdefault(part, {})
+        else:
+            raise refuse(f"{quoted(part)} in the key, but {at} is a value", f"a key that ends at {at}")
+    return result
+
+
+def apply_override(raw: Raw, text: str, file: str = "--set") -> Raw:
+    """A copy of the case `raw` with the override `text`, "key=value", applied.
+
+    Raises InputError, one line that begins with `file`, where the text has no "=" or the key leads nowhere.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise InputError(
+            f"{file}: --set: read {quoted(text)}; expected key=value, such as layer.cathode.thickness=300 um"
+        )
+    try:
+        return set_key(raw, name, read_value(value))
+    except Refused as error:
+        raise InputError(f"{file}: {join_key('', *name.split('.'))}: {error}") from None

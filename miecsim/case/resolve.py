@@ -1,0 +1,49 @@
+"""A case with its defaults written out, and the canonical JSON from which it is known again."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from miecsim.case.laws import LAWS
+from miecsim.case.table import Raw, keys_of
+
+_GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
+
+
+def with_defaults(raw: Raw) -> Raw:
+    """A copy of a valid case in which every optional key that has a default is written out."""
+    result = copy.deepcopy(raw)
+    grid = result["grid"]
+    for name, value in _GRID.items():
+        grid.setdefault(name, value)
+    if grid["coordinates"] != "cartesian":
+        grid.setdefault("inner_radius", "0 m")
+    for layer in result["layer"]:
+        if "ion" in layer and "electron" in layer:
+            layer.setdefault("cross_conductivity", "0 S/m")
+    _series_resistances(result)
+    return result
+
+
+def _series_resistances(node: Any) -> None:
+    if isinstance(node, dict):
+        law = node.get("law")
+        if isinstance(law, str) and law in LAWS and "Rs" in keys_of(LAWS[law]):
+            node.setdefault("Rs", "0 ohm*m^2")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _series_resistances(child)
+
+
+def canonical(raw: Raw) -> str:
+    """JSON with sorted keys, in which 1.0 and 1 are the same number."""
+    return json.dumps(_plain(raw), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _plain(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return int(node) if isinstance(node, float) and node.is_integer() else node

@@ -1,0 +1,161 @@
+"""Reads a whole case, as tomllib returns it, into plain data: the top level, the grid, and what must fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from miecsim.case.contacts import read_interfaces
+from miecsim.case.data import Check, Grid, Interface, Layer, Study
+from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
+from miecsim.case.laws import Blocking
+from miecsim.case.layers import MODELS, read_layers
+from miecsim.case.messages import Problems, join_key, refuse
+from miecsim.case.studies import read_checks, read_studies
+from miecsim.case.table import Context, Leaf, Raw, Row, key, read_table, sub_table
+from miecsim.units import shown
+
+PER_AREA = "per area"
+_MOST_CELLS = 10**7
+
+
+def _area() -> Leaf:
+    area = quantity("area", 1e-20, 1e4)
+
+    def check(value: object, siblings: Any, context: Context) -> Any:
+        return None if value == PER_AREA else area.check(value, siblings, context)
+
+    return Leaf(f'{area.expected}, or "{PER_AREA}"', check)
+
+
+def _cells() -> Leaf:
+    words = '"auto" or a whole number from 2 to 100000'
+    count = integer(2, 100000)
+
+    def check(value: object, siblings: Any, context: Context) -> Any:
+        if isinstance(value, str) and value != "auto":
+            raise refuse(shown(value), words)
+        return None if value == "auto" else count.check(value, siblings, context)
+
+    return Leaf(words, check)
+
+
+class _CaseTable(Row):
+    title: str = key(text("what the case shows"))
+    model: str = key(choice(*MODELS))
+    source: str = key(text("the paper or derivation the parameters come from"))
+    temperature: float = key(quantity("temperature", 1.0, 4000.0))
+    area: float | None = key(_area())
+    grid: Raw = key(table("dimension and cells"))
+    layer: Raw = key(tables("[[layer]]", least=1))
+    study: Raw = key(tables("[[study]]", least=1))
+    interface: Raw | None = key(tables("[[interface]]"), default=None)
+    check: Raw | None = key(tables("[[check]]"), default=None)
+
+
+class _GridTable(Row):
+    dimension: int = key(integer(1, 3))
+    cells: int | None = key(_cells())
+    coordinates: str = key(choice("cartesian", "cylindrical", "spherical"), default="cartesian")
+    grading: float = key(number(1.0, 1e9), default=1.0)
+    lateral_cells: int = key(integer(1, 1000), default=4)
+    inner_radius: float = key(quantity("length", 1e-10, 10.0, zero=True), default=0.0)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything a case says, in SI. `area` [m^2] is 1 where the case is per area."""
+
+    title: str
+    model: str
+    source: str
+    temperature: float  # K
+    area: float
+    per_area: bool
+    grid: Grid
+    layers: tuple[Layer, ...]
+    interfaces: tuple[Interface, ...]
+    studies: tuple[Study, ...]
+    checks: tuple[Check, ...]
+
+
+def _names(raw: Raw, word: str) -> tuple[str, ...]:
+    """Names of the items of an array of tables, in order, of those too that are wrong elsewhere."""
+    value = raw.get(word)
+    items = value if isinstance(value, list) else []
+    return tuple(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str))
+
+
+def _grid(raw: Raw, problems: Problems) -> Grid | None:
+    g = read_table(_GridTable, raw, "grid", problems)
+    if g is None:
+        return None
+    curved = g.coordinates != "cartesian"
+    if curved and g.dimension != 1:
+        problems.add(
+            "grid.coordinates", f'"{g.coordinates}" with dimension = {g.dimension}', "cartesian, or dimension = 1"
+        )
+    if "inner_radius" in raw and not curved:
+        problems.add(
+            "grid.inner_radius", f"{shown(raw['inner_radius'])} with cartesian coordinates", "curved coordinates"
+        )
+    if g.cells is None and g.grading != 1.0:
+        problems.add(
+            "grid.grading", f'{shown(raw["grading"])} with cells = "auto"', "grading = 1, or a number of cells"
+        )
+    return Grid(g.dimension, g.coordinates, g.cells, g.grading, g.lateral_cells, g.inner_radius)
+
+
+def _check_size(grid: Grid, layers: int, problems: Problems) -> None:
+    total = (grid.cells or 2) * layers * grid.lateral_cells ** (grid.dimension - 1)
+    if total > _MOST_CELLS:
+        problems.add(
+            "grid.cells", f"{total} cells in all", f"at most {_MOST_CELLS}: fewer cells, lateral_cells or layers"
+        )
+
+
+def _check_centre(grid: Grid, studies: tuple[Study, ...], problems: Problems) -> None:
+    """At the axis or centre of curved coordinates there is no surface that a contact could touch."""
+    if grid.coordinates == "cartesian" or grid.inner_radius > 0.0:
+        return
+    for study in studies:
+        contacts = [c for terminal in study.terminals for c in terminal.contacts]
+        if any(c.side == "left" and not isinstance(c.law, Blocking) for c in contacts):
+            read = f"a contact at the left, the centre of {grid.coordinates} coordinates"
+            problems.add(
+                join_key("study", study.name, "terminals"), read, "inner_radius above 0, or contacts at the right"
+            )
+
+
+def read_contents(raw: Raw, problems: Problems) -> Contents | None:
+    """The contents of the case `raw`; None where anything is wrong. `problems` then knows everything that is."""
+    header = read_table(_CaseTable, raw, "", problems)
+    model = raw.get("model") if raw.get("model") in MODELS else ""
+    area, per_area = _known_area(raw)
+    context = Context(str(model), area, per_area)
+    spaced = sub_table(raw, "grid")
+    grid = None if spaced is None else _grid(spaced, problems)
+    layers = read_layers(raw, problems, context)
+    whole = tuple(layer for layer in layers if layer is not None)
+    interfaces = read_interfaces(raw, problems, context, _names(raw, "layer"), layers)
+    studies = read_studies(raw, problems, context, _names(raw, "layer"), layers)
+    checks = read_checks(raw, problems, _names(raw, "study"))
+    if grid is not None:
+        _check_size(grid, len(layers), problems)
+        _check_centre(grid, studies, problems)
+    if problems.items or header is None or grid is None:
+        return None
+    about = (header.title, header.model, header.source, header.temperature)
+    return Contents(*about, 1.0 if per_area else area or 1.0, per_area, grid, whole, interfaces, studies, checks)
+
+
+def _known_area(raw: Raw) -> tuple[float | None, bool]:
+    """The area [m^2] where it can be read, and whether it is "per area". Errors are told with the top level."""
+    value = raw.get("area")
+    quiet = Problems("")
+    found = read_table(_AreaTable, {"area": value} if "area" in raw else {}, "", quiet)
+    return (None if found is None else found.area), value == PER_AREA
+
+
+class _AreaTable(Row):
+    area: float | None = key(_area())

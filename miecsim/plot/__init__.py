@@ -1,0 +1,11 @@
+"""Figures for papers, from the records of a run. Functions return matplotlib Figures; `save` writes PNG and SVG."""
+
+from __future__ import annotations
+
+from miecsim.plot.bode import bode
+from miecsim.plot.nyquist import nyquist
+from miecsim.plot.profiles import rail_profiles
+from miecsim.plot.steady import steady
+from miecsim.plot.style import save
+
+__all__ = ["bode", "nyquist", "rail_profiles", "save", "steady"]
