@@ -1,0 +1,112 @@
+"""The chain kernels beside a loop of sparse LU over the same matrices: 60 frequencies, 200 nodes, three unknowns.
+
+Only ratios of times taken in one run are asserted, each the best of several, the contenders taking turns; a busy
+machine gets a few more attempts. The matrices for the LU are assembled beforehand, free of charge.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy.sparse import bsr_array
+from scipy.sparse.linalg import spsolve
+
+from miecsim.solvers import chain as plain
+from miecsim.solvers.chain import Chain, Ends
+
+ATTEMPTS = 4
+
+
+def problem(n, m=3, n_f=60):
+    """Carriers that conduct and share storage, a contact at each end; m unknowns, every block full."""
+    rng = np.random.default_rng(1)
+    one = np.eye(m)
+    K = n * (one * np.exp(rng.normal(size=(n - 1, m, 1))) + 0.1 * rng.uniform(size=(n - 1, m, m)))
+    S_c = (one + 0.1 * rng.uniform(size=(n, m, m))) / n
+    none = np.zeros((n, m, m))
+    chain = Chain(K, K, none, S_c, np.full(n, -1), none)
+    S, first = np.zeros((n_f, m, m), dtype=complex), np.zeros((n_f, m, 1), dtype=complex)
+    S[:] = one
+    first[:, 0] = 1.0
+    ends = Ends(S, S, first, 0 * first, 0 * first.transpose(0, 2, 1), first.transpose(0, 2, 1).copy())
+    return chain, ends, np.logspace(-2, 4, n_f), np.empty((0, n_f), dtype=complex)
+
+
+def matrices(chain, ends, omega):
+    """The assembled systems, compressed by columns as SuperLU wants them."""
+    n, m, _ = chain.S_g.shape
+    columns = np.sort(np.concatenate([np.arange(n) * 3 + 1, np.arange(n - 1) * 3 + 2, np.arange(1, n) * 3]))
+    indices = columns // 3 + columns % 3 - 1
+    indptr = np.concatenate([[0], np.cumsum(np.r_[2, np.full(n - 2, 3), 2])])
+    systems = []
+    for f, w in enumerate(omega):
+        S = chain.S_g + 1j * w * chain.S_c
+        S[0] += ends.S_first[f]
+        S[-1] += ends.S_last[f]
+        S[:-1] += chain.K_left
+        S[1:] += chain.K_right
+        blocks = np.empty((3 * n, m, m), dtype=complex)
+        blocks[1::3], blocks[2:-1:3], blocks[3::3] = S, -chain.K_right, -chain.K_left
+        matrix = bsr_array((blocks[1:-1], indices, indptr), shape=(n * m, n * m)).tocsc()
+        rhs = np.zeros(n * m, dtype=complex)
+        rhs[:m], rhs[-m:] = ends.b_first[f, :, 0], rhs[-m:] + ends.b_last[f, :, 0]
+        systems.append((matrix, rhs))
+    return systems
+
+
+def best(functions, repeats):
+    """Shortest time [s] of each function, taking turns."""
+    times = np.full(len(functions), np.inf)
+    for _ in range(repeats):
+        for k, function in enumerate(functions):
+            start = time.perf_counter()
+            function()
+            times[k] = min(times[k], time.perf_counter() - start)
+    return times
+
+
+def test_beside_sparse_lu(record_property):
+    compiled = pytest.importorskip("miecsim.solvers.chain_compiled", exc_type=ImportError)
+    case = problem(200)
+    ends, systems = case[1], matrices(*case[:3])
+
+    def sparse():
+        x = np.stack([spsolve(matrix, rhs) for matrix, rhs in systems])
+        return np.einsum("fqm,fm->fq", ends.c_first, x[:, :3]) + np.einsum("fqm,fm->fq", ends.c_last, x[:, -3:])
+
+    reference = sparse()
+    for z in (compiled.response(*case), plain.response(*case)):
+        np.testing.assert_allclose(z[:, :, 0], reference, rtol=1e-9)
+    for _ in range(ATTEMPTS):
+        lu, numpy, numba = best([sparse, lambda: plain.response(*case), lambda: compiled.response(*case)], 5)
+        told = f"LU {lu * 1e3:.0f} ms, NumPy {lu / numpy:.1f} times, compiled {lu / numba:.0f} times as fast"
+        if lu / numba >= 50 and lu / numpy >= 2:
+            break
+    print(told)
+    record_property("chain", told)
+    assert lu / numba >= 50, told
+    assert lu / numpy >= 2, told
+
+
+@pytest.mark.parametrize("kernel", ["plain", "compiled"])
+def test_cost_is_linear_in_nodes(kernel, record_property):
+    """Exponent of time against nodes, 100 to 10,000, least squares."""
+    if kernel == "compiled":
+        response = pytest.importorskip("miecsim.solvers.chain_compiled", exc_type=ImportError).response
+    else:
+        response = plain.response
+    nodes = np.array([100, 300, 1000, 3000, 10000])
+    n_f = 60 if kernel == "compiled" else 8
+    cases = [problem(n, n_f=n_f) for n in nodes]
+    response(*cases[0])
+    for _ in range(ATTEMPTS):
+        times = best([lambda case=case: response(*case) for case in cases], 3)
+        exponent = np.polyfit(np.log(nodes), np.log(times), 1)[0]
+        if exponent <= 1.1:
+            break
+    told = f"{kernel}: time ~ nodes^{exponent:.2f}, {times[-1] * 1e3:.0f} ms at {nodes[-1]}"
+    print(told)
+    record_property("chain_scaling", told)
+    assert exponent <= 1.1, told

@@ -1,0 +1,303 @@
+"""Every way of getting one key of a case file wrong: for each key of a TOML text, texts in which only that is spoilt.
+
+`mutations(text)` yields (label, key_path, mutated_text); `legitimate(label, key_path, data)` says which of them are
+still good cases (a zero series resistance, a negative charge, a missing optional key); `dotted(data, key_path)` is the
+key as messages write it; `faults(label, key_path, mutated_text, data)` loads one and lists what is wrong with the answer.
+Used on the examples of the tests and on every shipped case.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from miecsim.case import case_from_text
+from miecsim.errors import InputError
+
+KeyPath = tuple[str | int, ...]
+QUANTITY = re.compile(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(.*)")
+WORDS = (
+    "model",
+    "coordinates",
+    "cells",
+    "law",
+    "side",
+    "carrier",
+    "statistics",
+    "terminals",
+    "reference",
+    "layer",
+    "study",
+)
+OPTIONAL = ("grading", "lateral_cells", "cross_conductivity", "Rs", "check", "link", "reference_plane", "set")
+LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
+FOREIGN = re.compile(
+    r"Traceback|pydantic|validation error|Input should|Field required|Extra inputs|<class|Error\(", re.I
+)
+ENORMOUS = 10**40
+
+
+def mutations(raw_text: str, once: bool = False) -> Iterator[tuple[str, KeyPath, str]]:
+    """(label, key path, TOML text) for every key of the case and every way of spoiling it.
+
+    `once`: of items that have the same keys and units (studies that differ in their name alone) only the first.
+    """
+    data = tomllib.loads(raw_text)
+    seen: set[Any] = set()
+    for path, value in _walk(data):
+        kind = (tuple(part for part in path if isinstance(part, str)), _shape(_lookup(data, path[:-1])), _shape(value))
+        if once and kind in seen:
+            continue
+        seen.add(kind)
+        if isinstance(path[-1], str):
+            yield "missing", path, dumps(_without(data, path))
+            yield "misspelt", path, dumps(_renamed(data, path))
+            yield "duplicated", path, dumps(data, twice=path)
+        for label, wrong in _wrong_values(path, value):
+            yield label, path, dumps(_replaced(data, path, wrong))
+
+
+def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
+    """Whether the case is still good after this mutation."""
+    parent, key, value = _lookup(data, path[:-1]), path[-1], _lookup(data, path)
+    target = str(key).split(".")[-1]
+    if label == "missing":
+        return _may_be_missing(path, parent, key, value)
+    if label in ("zero", "negative", "tiny") and target == "temperature" and str(value).endswith("degC"):
+        return label != "negative" or float(value.split()[0]) < 272.0
+    if label == "float":
+        return target in ("relative_permittivity", "grading", "tortuosity_factor", "expected")
+    if label == "negative":
+        is_zero = float(str(value).split()[0]) == 0.0
+        return (
+            _zero_is_good(target, parent)
+            if is_zero
+            else target in ("cross_conductivity", "fixed_charge", "charge", "expected")
+        )
+    if label == "zero":
+        return _zero_is_good(target, parent)
+    if label == "dimension":
+        return target == "expected"
+    if label in ("int", "bare number"):
+        return target == "expected" or (label == "int" and target == "cells")
+    return label == "empty" and len(path) <= 3 and target in ("check", "interface", "link", "reference_plane")
+
+
+def _zero_is_good(key: str, parent: Any) -> bool:
+    no_double_layer = key == "C" and parent.get("law") == "butler_volmer"
+    return no_double_layer or key in ("Rs", "cross_conductivity", "fixed_charge", "position", "expected")
+
+
+def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> bool:
+    if len(path) > 1 and path[-2] == "set":
+        return True
+    if key == "coordinates":
+        return bool(value == "cartesian")
+    if key == "diffusivity":
+        return parent.get("mobile") is False
+    if key == "permittivity":
+        return "carrier" in parent and "fixed_charge" not in parent
+    return key in OPTIONAL or path == ("interface",)
+
+
+def dotted(data: dict[str, Any], path: KeyPath) -> str:
+    """The key as messages write it: items of a list by name, where they have one, else by index."""
+    parts, node = [], data
+    for part in path:
+        node = node[part] if isinstance(node, list) or part in node else {}
+        name = node.get("name") if isinstance(part, int) and isinstance(node, dict) else None
+        parts.append(name if isinstance(name, str) and name else str(part))
+    return ".".join(parts)
+
+
+def _shape(node: Any) -> Any:
+    """What decides how a value is read: its type, its unit; the keys of a table and its law; the length of a list."""
+    if isinstance(node, dict):
+        return tuple(node), node.get("law"), node.get("mobile")
+    if isinstance(node, list):
+        return len(node), type(node[0]) if node else None
+    found = QUANTITY.fullmatch(node) if isinstance(node, str) else None
+    return (str, found and found[2], found and float(found[1]) == 0.0) if isinstance(node, str) else type(node)
+
+
+def faults(label: str, path: KeyPath, text: str, data: dict[str, Any], file: str = "case.toml") -> list[str]:
+    """What is wrong with how the mutated `text` of the case `data` is received; nothing, if it is as it should be."""
+    where = f"{label} {'.'.join(map(str, path))}"
+    try:
+        case_from_text(text, file)
+    except InputError as error:
+        message = str(error)
+    except Exception as error:  # the very thing that must not happen
+        return [f"{where}: raised {error!r}"]
+    else:
+        return [] if legitimate(label, path, data) else [f"{where}: was accepted"]
+    found = [f"{where}: refused, but it is legitimate: {message}"] if legitimate(label, path, data) else []
+    lines = message.split("\n")
+    if len(message.splitlines()) != len(lines) or not all(LINE.fullmatch(line) for line in lines):
+        found.append(f"{where}: not one line per error: {message!r}")
+    if FOREIGN.search(message):
+        found.append(f"{where}: not in our words: {message!r}")
+    if not any(_names_key(line, label, path, data, file) for line in lines):
+        found.append(f"{where}: does not name the key: {message!r}")
+    return found
+
+
+def _names_key(line: str, label: str, path: KeyPath, data: dict[str, Any], file: str) -> bool:
+    key = next(part for part in reversed(path) if isinstance(part, str))
+    if label == "duplicated":
+        return (
+            re.match(rf"{file}: line \d+: read .*{re.escape(key)}.*; expected each key and table once", line)
+            is not None
+        )
+    told = line.removeprefix(f"{file}: ").split(": ")[0].replace('"', "")
+    full = dotted(data, path)
+    if label == "misspelt":
+        return told == f"{full}{key[-1]}"
+    renamed = key == "name" or (path[-1] == key and isinstance(_lookup(data, path), list))
+    return told.startswith(full) or (key in line and (full.startswith(told) or renamed))
+
+
+def _walk(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        if not (isinstance(key, int) and isinstance(value, dict)):
+            yield (*path, key), value
+        yield from _walk(value, (*path, key))
+
+
+def _wrong_values(path: KeyPath, value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, list):
+        yield "list", [value]
+    if not isinstance(value, dict):
+        yield "table", {"value": 1}
+    if not isinstance(value, bool):
+        yield "bool", True
+    if not isinstance(value, str):
+        yield "string", "nonsense"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        yield "int", 7
+    if isinstance(value, str):
+        yield from _wrong_texts(path, value)
+    elif isinstance(value, list):
+        yield "empty", []
+        yield "nested", [value]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _wrong_numbers(value)
+
+
+def _wrong_texts(path: KeyPath, value: str) -> Iterator[tuple[str, Any]]:
+    yield "empty", ""
+    yield "blank", " \t"
+    yield "long", (value + " and ") * 1000
+    found = QUANTITY.fullmatch(value)
+    words = [part for part in path if isinstance(part, str)]
+    if found is None or words[-1] in ("title", "source", "name"):
+        if words[-1] in (*WORDS, "between", "fixed_charge", "temperature", "area"):
+            yield "word", value[:-1] + "x"
+            yield "control", value + "\n\u2028x"
+        return
+    number, unit = found[1], found[2]
+    yield "dimension", f"{number} kg^3"
+    yield "unknown unit", f"{number} foo{unit}"
+    yield "no unit", number
+    yield "bare number", float(number)
+    if not unit[:1].isdigit():
+        yield "no number", unit
+    yield "negative", f"{number[1:] if number.startswith('-') else '-' + number} {unit}"
+    for label, other in (("zero", "0"), ("nan", "nan"), ("inf", "inf"), ("enormous", "1e300"), ("tiny", "1e-300")):
+        yield label, f"{other} {unit}"
+
+
+def _wrong_numbers(value: int | float) -> Iterator[tuple[str, Any]]:
+    yield "negative", -value
+    yield "zero", 0 * value
+    yield "nan", float("nan")
+    yield "inf", float("inf")
+    if isinstance(value, int):
+        yield "float", value + 0.5
+        yield "enormous", ENORMOUS
+        yield "large", 10**9
+    else:
+        yield "enormous", 1e300
+        yield "enormous", ENORMOUS
+        yield "tiny", 1e-300
+
+
+def _lookup(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _replaced(data: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
+    result = copy.deepcopy(data)
+    _lookup(result, path[:-1])[path[-1]] = value
+    return result
+
+
+def _without(data: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+    result = copy.deepcopy(data)
+    del _lookup(result, path[:-1])[path[-1]]
+    return result
+
+
+def misspell(key: str) -> str:
+    """The key with a letter doubled at its end: near enough for a nearest match."""
+    return key + key[-1]
+
+
+def _renamed(data: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+    result = copy.deepcopy(data)
+    parent, key = _lookup(result, path[:-1]), path[-1]
+    items = [(misspell(k) if k == key else k, v) for k, v in parent.items()]
+    parent.clear()
+    parent.update(items)
+    return result
+
+
+def dumps(data: dict[str, Any], twice: KeyPath | None = None) -> str:
+    """TOML text of a case; the key at the path `twice` is defined two times."""
+    return "\n".join(_lines(data, (), (), twice)) + "\n"
+
+
+def _lines(table: dict[str, Any], header: tuple[str, ...], path: KeyPath, twice: KeyPath | None) -> Iterator[str]:
+    nested = {k: v for k, v in table.items() if _is_table(v) or _is_tables(v)}
+    for key, value in table.items():
+        if key not in nested:
+            yield f"{_key(key)} = {_inline(value, (*path, key), twice)}"
+        if (*path, key) == twice:
+            yield f"{_key(key)} = {_inline(1 if key in nested else value)}"
+    for key, value in nested.items():
+        here = (*header, _key(key))
+        for index, item in enumerate(value if _is_tables(value) else [value]):
+            yield f"\n[[{'.'.join(here)}]]" if _is_tables(value) else f"\n[{'.'.join(here)}]"
+            yield from _lines(item, here, (*path, key, index) if _is_tables(value) else (*path, key), twice)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def _inline(value: Any, path: KeyPath = (), twice: KeyPath | None = None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_inline(item, (*path, i), twice) for i, item in enumerate(value)) + "]"
+    if isinstance(value, dict):
+        pairs = [f"{_key(k)} = {_inline(v, (*path, k), twice)}" for k, v in value.items()]
+        return "{" + ", ".join(pairs) + "}"
+    return repr(value)
