@@ -235,6 +235,14 @@ def test_bode_shows_every_modulus_and_phase_inside_its_axes(name):
     assert len(shown) >= 2
 
 
+@pytest.mark.parametrize("frequency", [[20.0], [20.0, 50.0], [0.9, 1.1]])
+def test_few_frequencies_still_have_axes_with_numbers(frequency):
+    study = synthetic.study(frequency=np.array(frequency))
+    for axes in bode(study).axes + nyquist(study).axes:
+        low, high = axes.get_xlim()
+        assert len([tick for tick in axes.get_xticks() if low <= tick <= high]) >= 2
+
+
 # ---- profiles
 
 
@@ -375,7 +383,7 @@ def test_settings_of_matplotlib_are_left_alone(tmp_path):
 def test_names_with_dollars_and_underscores_are_drawn_as_they_are(tmp_path):
     study = replace(synthetic.study(), name="cost_$5$")
     _, svg = save(nyquist(study), tmp_path / "n")
-    assert "cost $5$" in svg.read_text(encoding="utf-8")
+    assert ">cost $5$</text>" in svg.read_text(encoding="utf-8")
 
 
 def test_pyplot_is_never_loaded():

@@ -18,7 +18,7 @@ from miecsim.results.records import StudyRecord
 from miecsim.typing import Array, Complex
 
 LEFT, RIGHT = 1.35, 0.3  # cm
-NARROW = 1.3  # decades of |Z| below which the axis carries plain numbers
+NARROW = 1.3  # decades below which an axis carries plain numbers
 
 
 def bode(
@@ -85,6 +85,6 @@ def _frequency_axis(upper: Axes, lower: Axes, frequency: Array) -> None:
     low, high = decade_limits(frequency)
     lower.set_xscale("log")  # shared with the upper axes
     lower.set_xlim(low, high)
-    decades(lower.xaxis, low, high)
+    (log_values if np.log10(high / low) < NARROW else decades)(lower.xaxis, low, high)
     upper.tick_params(labelbottom=False)
     lower.set_xlabel("frequency / Hz")

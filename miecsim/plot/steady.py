@@ -17,7 +17,7 @@ from miecsim.plot.style import SINGLE, panels, readable, style
 from miecsim.results.records import StudyRecord
 from miecsim.typing import Array
 
-LEFT = 1.35  # cm
+LEFT = 1.6  # cm
 SMALL_CHANGE, SAME = 1e-3, 1e-9  # of the value: shown as a difference; not shown at all
 WIDE = 30.0  # ratio of largest to smallest from which positive values stand on a logarithmic axis
 NAMES = {"V": "Φ", "mol/m^3": "c", "A/m^2": "i", "C/m^3": "ρ"}

@@ -1,0 +1,111 @@
+"""Reading result.h5 back into the records it was written from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miecsim.errors import InputError
+from miecsim.results.records import GridRecord, Quantity, RunRecord, StudyRecord
+from miecsim.results.write import FORMAT
+from miecsim.typing import Array, Complex
+
+
+def read_result(path: str | Path) -> RunRecord:
+    """The run stored in `path`. Raises InputError when it is missing, not HDF5, or not a miecsim result."""
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such result file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not an HDF5 file") from error
+    with file:
+        found = file.attrs.get("miecsim_format")
+        if found is None:
+            raise InputError(f"{path}: an HDF5 file, but not a miecsim result (no attribute miecsim_format)")
+        if int(found) > FORMAT:
+            raise InputError(f"{path}: result format {int(found)}; this version reads up to {FORMAT}")
+        try:
+            return _run(file)
+        except (KeyError, OSError) as error:
+            raise InputError(f"{path}: damaged result: {error.args[0] if error.args else error}") from error
+
+
+def _run(file: Any) -> RunRecord:
+    meta = file["meta"]
+    return RunRecord(
+        title=str(meta.attrs["title"]),
+        model=str(meta.attrs["model"]),
+        source=str(meta.attrs["source"]),
+        case=json.loads(meta["case"].asstr()[()]),
+        input_hash=str(meta.attrs["input_hash"]),
+        versions={name: str(value) for name, value in meta["versions"].attrs.items()},
+        timings={name: float(value[()]) for name, value in meta.get("timings", {}).items()},
+        area=float(meta["area"][()]) if "area" in meta else None,
+        grid=_grid(file["grid"]),
+        studies=tuple(_study(file, name) for name in file["impedance"]),
+        checks=tuple(json.loads(meta["checks"].asstr()[()])),
+        summary=_figures(meta["summary"]),
+    )
+
+
+def _study(file: Any, name: str) -> StudyRecord:
+    group = file["impedance"][name]
+    profiles = group["profiles"]
+    frequency = _real(group["frequency"])
+    steady = file[f"steady/{name}"] if f"steady/{name}" in file else {}
+    fields = file[f"fields/{name}"] if f"fields/{name}" in file else {}
+    planes = tuple(group["reference_plane"].asstr()[()]) if "reference_plane" in group else ()
+    return StudyRecord(
+        name=name,
+        frequency=frequency,
+        Z=_complex(group["Z"]),
+        unit=str(group["Z"].attrs["units"]),
+        terminals=tuple(str(terminal) for terminal in group.attrs["terminals"]),
+        ground=str(group.attrs["ground"]),
+        Z_matrix=_complex(group["Z_matrix"]),
+        reference_planes=planes,
+        Z_reference=_complex(group["Z_reference"]) if planes else np.zeros((frequency.size, 0), dtype=complex),
+        references={key: _complex(values) for key, values in group.get("reference", {}).items()},
+        profile_frequency=_real(profiles["profile_frequency"]),
+        profile_position=_real(profiles["position"]),
+        profile_rails={k: _complex(v) for k, v in profiles.items() if k not in ("profile_frequency", "position")},
+        steady_position=_real(steady["position"]) if steady else np.zeros(0),
+        steady={k: (_real(v), str(v.attrs["units"])) for k, v in steady.items() if k != "position"},
+        summary=_figures(group["summary"]),
+        solver={key: _attribute(value) for key, value in file[f"meta/solver/{name}"].attrs.items()},
+        fields={key: (_real(values), str(values.attrs["units"])) for key, values in fields.items()},
+    )
+
+
+def _grid(group: Any) -> GridRecord:
+    return GridRecord(
+        dimension=int(group.attrs["dimension"]),
+        volumes=_real(group["volumes"]),
+        centers=_real(group["centers"]),
+        region_names=tuple(group["region_names"].asstr()[()]),
+        region_ids=np.asarray(group["region"][()], dtype=np.int64),
+        faces=tuple(_real(group[f"{letter}_faces"]) for letter in "xyz" if f"{letter}_faces" in group),
+    )
+
+
+def _figures(group: Any) -> dict[str, Quantity]:
+    return {k: Quantity(float(v[()]), str(v.attrs["units"]), str(v.attrs["note"])) for k, v in group.items()}
+
+
+def _attribute(value: Any) -> str | float:
+    return value if isinstance(value, str) else float(value)
+
+
+def _real(dataset: Any) -> Array:
+    return np.asarray(dataset[()], dtype=np.float64)
+
+
+def _complex(dataset: Any) -> Complex:
+    return np.asarray(dataset[()], dtype=np.complex128)
