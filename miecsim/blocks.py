@@ -104,3 +104,11 @@ class Blocks:
     @property
     def n_fields(self) -> int:
         return int(self.S_g.shape[1])
+
+    def regular_potential(self) -> Array:
+        """`potential` with ones where a field is absent, so that it can be inverted; columns of the inverse are du/dPhi."""
+        out = self.potential.copy()
+        node, k = np.nonzero(~self.active)
+        out[node, k, :] = 0.0
+        out[node, k, k] = 1.0
+        return np.asarray(out)

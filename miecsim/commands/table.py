@@ -71,17 +71,15 @@ def _cell(quantity: Quantity | None) -> str:
 def check_table(record: RunRecord) -> Table:
     """Each figure that the case expects, what was read and whether it is within its tolerance."""
     table = Table(title="Checks of the case", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("study", "quantity", "read", "expected", "off by", "allowed", ""):
-        table.add_column(column, justify="left" if column in ("study", "quantity", "") else "right", no_wrap=True)
+    for column in ("", "check", "read", "expected", "error (allowed)"):
+        table.add_column(column, justify="left" if column in ("", "check") else "right", no_wrap=column != "check")
     for c in record.checks:
         unit = "1" if c["unit"] in ("", "1") else c["unit"]
         table.add_row(
-            c["study"],
-            c["quantity"],
+            "ok" if c["passed"] else "FAILED",
+            f"{c['study']} {c['quantity']}",
             _cell(Quantity(c["read"], unit)),
             _cell(Quantity(c["expected"], unit)),
-            f"{c['error']:.2g}",
-            f"{c['tolerance']:g}",
-            "ok" if c["passed"] else "FAILED",
+            f"{c['error']:.1g} ({c['tolerance']:g})",
         )
     return table

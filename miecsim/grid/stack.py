@@ -65,8 +65,10 @@ def stack_grid(layers: Sequence[tuple[str, float]], decay_lengths: Sequence[floa
         for i, ((name, thickness), decay) in enumerate(zip(layers, decay_lengths, strict=True))
     ]
     if mesh.dimension == 1:
-        grid = line(widths, mesh.coordinates, mesh.inner_radius, area)
-        return grid if mesh.coordinates == "cartesian" else _scaled(grid, area / float(grid.sides["right"].area[0]))
+        if mesh.coordinates == "cartesian":
+            return line(widths, area=area)
+        grid = line(widths, mesh.coordinates, mesh.inner_radius)
+        return _scaled(grid, area / float(grid.sides["right"].area[0]))
     across = mesh.width or sum(thickness for _, thickness in layers)
     lateral = uniform(across, mesh.lateral_cells)
     if mesh.dimension == 2:

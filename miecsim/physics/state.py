@@ -54,9 +54,11 @@ class Activity:
     laws: tuple[tuple[Array, ActivityLaw], ...] = ()
 
     def ln_gamma(self, c: Values, c_ref: Array, nodes: Ints) -> Values:
-        out = -np.log(1 - c / self.site_density[nodes]) + (self.factor[nodes] - 1) * np.log(c / c_ref)
+        """ln gamma(c) - ln gamma(c_ref): the reference state has Phi = phi whatever its statistics."""
+        free = self.site_density[nodes]
+        out = -np.log((1 - c / free) / (1 - c_ref / free)) + (self.factor[nodes] - 1) * np.log(c / c_ref)
         for mask, law in self.laws:
-            out = out + np.where(mask[nodes] > 0, law(c), 0.0)
+            out = out + np.where(mask[nodes] > 0, law(c) - law(c_ref), 0.0)
         return out
 
 

@@ -11,18 +11,9 @@ from miecsim.solvers.linear import factorise
 from miecsim.typing import Array, Ints
 
 
-def regular_potential(blocks: Blocks) -> Array:
-    """d(Phi)/du with ones where a field is absent, so that it can be inverted."""
-    out = blocks.potential.copy()
-    node, k = np.nonzero(~blocks.active)
-    out[node, k, :] = 0.0
-    out[node, k, k] = 1.0
-    return np.asarray(out)
-
-
 def correction_basis(blocks: Blocks, v_t: float) -> Array:
     """du/d(Phi/V_T) of every node (N, m, m): the basis in which Newton's correction is sought."""
-    return np.asarray(np.linalg.inv(regular_potential(blocks)) * v_t)
+    return np.asarray(np.linalg.inv(blocks.regular_potential()) * v_t)
 
 
 def assemble(blocks: Blocks) -> csc_matrix:

@@ -296,24 +296,43 @@ def _sweep(
     P, t = work.rows[:m], work.rows[m:]
     passed, measured = work.product[:m, :m], work.product[m:, :m]
     measured[...] = c_first
-    carried = np.zeros_like(work.rhs, order="C")  # Ka_{i-1} z_{i-1}
+    carried = np.zeros_like(work.rhs, order="C")  # Ka_{i-1} z_{i-1} = s_{i-1} - P_{i-1} z_{i-1}
+    given = np.zeros_like(carried)  # s_i = b_i + carried
     with np.errstate(all="ignore"):
         for i in range(n):
             if i % _NODES == 0:
                 S = _cells(chain, lanes, i, min(i + _NODES, n))
             np.add(S[i % _NODES], passed, out=P)
             np.add(measured, c_last if i == n - 1 else 0.0, out=t)
-            np.add(carried, _source(i, n, lanes) if sources is None else sources[i], out=work.rhs)
+            np.add(carried, _source(i, n, lanes) if sources is None else sources[i], out=given)
+            work.rhs[...] = given
             _load(work, i, left, right, lanes)
             work.solve()
             work.multiply()
             total += work.product[m:, m:]
             if stored is not None:
                 stored[i] = work.solved
-            if i in lanes.left:
-                carried[...] = _times(lanes.left[i], work.rhs)
-            elif i < n - 1:
-                np.matmul(left[i], work.rhs.reshape(m, -1), out=carried.reshape(m, -1))
+            if i < n - 1:
+                _carry(work, given, lanes.left.get(i, left[i, :, :, None]), carried)
+
+
+def _carry(work: _Work, given: Complex, face: Complex, carried: Complex) -> None:
+    """What the sources pass on to the next node, row by row from the less cancelling of its two expressions.
+
+    Ka z is a difference of drift and diffusion that must vanish where a carrier is blocked; there s - P z holds the
+    little that was stored. Where node and face are tightly coupled it is the other way about.
+    """
+    m = len(carried)
+    z = work.rhs
+    through = _times(face, z)
+    lost_at_face, lost_at_node = _times(_size(face), _size(z)), _size(given) + _times(_size(work.rows[:m]), _size(z))
+    np.copyto(carried, given - work.product[:m, m:])
+    np.copyto(carried, through, where=lost_at_face < lost_at_node)
+
+
+def _size(a: Complex) -> Array:
+    """|Re| + |Im|, cheaper than the modulus and as good for comparing."""
+    return np.asarray(np.abs(a.real) + np.abs(a.imag))
 
 
 def _load(work: _Work, i: int, left: Complex, right: Complex, lanes: _Lanes) -> None:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from miecsim.blocks import Blocks, PortContact
+from miecsim.errors import SolveError
 from miecsim.typing import Array, Complex
+
+
+# Beyond this ratio of a link to the cell beside it more than eight digits would be lost.
+LARGEST_LINK = 1e8
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ def eliminate_end(blocks: Blocks, node: int, face: int, omega: Array) -> End:
             y = c.admittance(omega)[:, i]
             own[:, c.row] += y[:, None] * c.t[i]
             source[:, c.row, c.port] += y
+    _refuse_drowned(blocks, node, own, Ka)
     E, F, h = own + Ka, np.broadcast_to(Kb, (n_f, m, m)).astype(complex), source.copy()
     for c, i in contacts:
         if c.strong:
@@ -72,10 +78,24 @@ def _node_terms(blocks: Blocks, node: int, omega: Array) -> Complex:
     return np.asarray(own, dtype=complex)
 
 
+def _refuse_drowned(blocks: Blocks, node: int, own: Complex, Ka: Array) -> None:
+    """A link far better than the cell beside it leaves no digits of that cell in the sum of the two."""
+    direction = np.linalg.inv(blocks.regular_potential()[node])
+    link = np.abs(own @ direction) * ~np.eye(Ka.shape[0], dtype=bool)
+    if blocks.has_phi:
+        link[:, -1], link[:, :, -1] = 0.0, 0.0
+    face = np.abs(np.diag(Ka @ direction))
+    worst = float(np.max(link / np.where(face > 0, face, np.inf)[None, :, None]))
+    if worst > LARGEST_LINK:
+        raise SolveError(
+            f"a link at the end of the line conducts {worst:.1e} times better than the cell beside it; make it reversible"
+        )
+
+
 def _read_at_face(blocks: Blocks, node: int, own: Complex, Ka: Array, strong_rows: list[int]) -> np.ndarray:
     """Rows (n_f, m) whose flux is read at the face: imposed ones, and those whose contact conducts better than the
     face."""
-    direction = np.linalg.inv(blocks.potential[node])  # columns: d u / d Phi_k
+    direction = np.linalg.inv(blocks.regular_potential()[node])  # columns: d u / d Phi_k
     face_g = np.abs(np.einsum("kj,jk->k", Ka, direction))
     own_g = np.abs(np.einsum("fkj,jk->fk", own, direction))
     out = own_g > face_g

@@ -19,6 +19,8 @@ from miecsim.typing import Array, Complex, Ints
 
 # Healthy eliminations leave a backward error near 2e-16; above this a line is solved again by sparse factorisation.
 ACCEPT = 1e-13
+# Rails more tightly coupled than this lose digits in the elimination along a line (see line.coupling).
+LARGEST_COUPLING = 1e6
 # Products of nodes, fields cubed and frequencies above which compiling (or loading) the kernel pays.
 COMPILE_ABOVE = 3e7
 
@@ -109,8 +111,8 @@ def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") 
     if f.ndim != 1 or f.size == 0 or not np.all(np.isfinite(f) & (f > 0)):
         raise InputError("frequency: expected one or more positive, finite numbers in Hz")
     blocks = linearise(point.system, point.u, point.voltages)
-    method = _choose(blocks, f.size, method, bool(point.system.planes))
     omega = 2 * np.pi * f
+    method = _choose(blocks, omega, method)
     driven = _driven(blocks.n_ports)
     Y, planes, error = (_by_sparse if method == "sparse" else _by_line)(point, blocks, omega, driven, method)
     if not np.all(np.isfinite(Y)) or error > ACCEPT:
@@ -143,16 +145,16 @@ def _driven(n_ports: int) -> list[int]:
     return list(range(n_ports - 1))
 
 
-def _choose(blocks: Blocks, n_f: int, method: str, planes: bool) -> str:
+def _choose(blocks: Blocks, omega: Array, method: str) -> str:
     if method not in ("auto", "plain", "compiled", "sparse"):
         raise InputError(f"method: read {method!r}; expected 'auto', 'plain', 'compiled' or 'sparse'")
     if method != "auto":
         if method != "sparse" and not line_solver.is_line(blocks):
             raise InputError(f"method {method!r} needs a one-dimensional line; use 'sparse'")
         return method
-    if not line_solver.is_line(blocks):
+    if not line_solver.is_line(blocks) or line_solver.coupling(blocks, omega.max()) > LARGEST_COUPLING:
         return "sparse"
-    work = blocks.n_nodes * blocks.n_fields**3 * n_f
+    work = blocks.n_nodes * blocks.n_fields**3 * omega.size
     return "compiled" if work > COMPILE_ABOVE else "plain"
 
 

@@ -37,6 +37,31 @@ def is_line(blocks: Blocks) -> bool:
     return bool(count[1:-1].max() <= 1)
 
 
+def coupling(blocks: Blocks, omega: float) -> float:
+    """Largest conductance between two rails of one node over that of the weaker rail to its neighbours.
+
+    Beyond about 1e6 the weaker rail drowns in the block that couples the two, and with it what only that rail decides.
+    On a mesh that resolves the line this is of order (h/lambda)^2, far below one.
+    """
+    carriers = blocks.n_fields - int(blocks.has_phi)
+    direction = np.linalg.inv(blocks.regular_potential())
+    S = np.abs(blocks.S_g @ direction) + omega * np.abs(blocks.S_c @ direction)
+    for extra in blocks.extras:
+        y = float(np.abs(extra.law(np.array([omega]))[0]))
+        np.add.at(S, extra.nodes, y * np.abs(extra.matrix @ direction[extra.nodes]))
+    along = np.zeros((blocks.n_nodes, carriers))
+    for nodes, K in ((blocks.left, blocks.K_left), (blocks.right, blocks.K_right)):
+        g = np.abs(np.einsum("nkj,njk->nk", K, direction[nodes]))[:, :carriers]
+        np.maximum.at(along, nodes, g)
+    worst = 0.0
+    for a in range(carriers):
+        for b in range(a + 1, carriers):
+            weaker = np.minimum(along[:, a], along[:, b])
+            live = weaker > 0
+            worst = max(worst, float(np.max(S[live, a, b] / weaker[live], initial=0.0)))
+    return worst
+
+
 def prepare(blocks: Blocks, omega: Array, driven: list[int]) -> Line:
     """Gather the interior chain and eliminate both ends; columns of the response are the `driven` ports."""
     n = blocks.n_nodes

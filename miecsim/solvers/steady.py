@@ -17,7 +17,7 @@ import numpy as np
 from miecsim.blocks import Blocks
 from miecsim.errors import SolveError
 from miecsim.linearise import linearise
-from miecsim.solvers.bordered import bordered_solve, correction_basis, regular_potential
+from miecsim.solvers.bordered import bordered_solve, correction_basis
 from miecsim.solvers.floating import Group, floating_groups, inventories
 from miecsim.system import System, balance, rest_state, terminal_currents
 from miecsim.typing import Array
@@ -84,7 +84,7 @@ def relative_residual(system: System, u: Array, voltages: Array) -> float:
 def _row_scale(blocks: Blocks, system: System) -> Array:
     """(m, N): the size of each balance row if every potential moved by one thermal voltage independently."""
     v_t = system.laws.state_map.thermal_voltage
-    inverse = np.linalg.inv(regular_potential(blocks))
+    inverse = np.linalg.inv(blocks.regular_potential())
     total = np.zeros((blocks.n_nodes, blocks.n_fields))
     for nodes, K in ((blocks.left, blocks.K_left), (blocks.right, blocks.K_right)):
         np.add.at(total, blocks.left, np.abs(K @ inverse[nodes]).sum(axis=2) * v_t)
