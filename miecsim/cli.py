@@ -14,6 +14,8 @@ import typer
 
 from miecsim.errors import CheckError, MiecsimError
 
+INTERRUPTED = 130  # also what typer makes of Ctrl-C
+
 app = typer.Typer(
     name="miecsim",
     help="Impedance of mixed conductors and composite electrodes from the continuum equations.",
@@ -77,10 +79,11 @@ def main() -> None:
             print(f"{label}: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted: nothing was overwritten", file=sys.stderr)
-        sys.exit(130)
+        code = INTERRUPTED
     except Exception as error:
         _unexpected(error)
+    if code == INTERRUPTED:
+        print("interrupted: nothing was overwritten", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

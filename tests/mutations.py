@@ -2,7 +2,7 @@
 
 `mutations(text)` yields (label, key_path, mutated_text); `legitimate(label, key_path, data)` says which of them are
 still good cases (a zero series resistance, a negative charge, a missing optional key); `dotted(data, key_path)` is the
-key as messages write it; `faults(label, key_path, mutated_text, data)` loads one and lists what is wrong with the answer.
+key as messages write it; `faults(label, key_path, mutated_text, data)` loads one and lists what is wrong with that.
 Used on the examples of the tests and on every shipped case.
 """
 
@@ -41,18 +41,21 @@ FOREIGN = re.compile(
 ENORMOUS = 10**40
 
 
-def mutations(raw_text: str, once: bool = False) -> Iterator[tuple[str, KeyPath, str]]:
+def mutations(raw_text: str, seen: set[Any] | None = None) -> Iterator[tuple[str, KeyPath, str]]:
     """(label, key path, TOML text) for every key of the case and every way of spoiling it.
 
-    `once`: of items that have the same keys and units (studies that differ in their name alone) only the first.
+    With a set `seen`, only the first of items that have the same keys and units is spoilt (of studies that differ in
+    their name alone); the set remembers them from one text to the next.
     """
     data = tomllib.loads(raw_text)
-    seen: set[Any] = set()
     for path, value in _walk(data):
-        kind = (tuple(part for part in path if isinstance(part, str)), _shape(_lookup(data, path[:-1])), _shape(value))
-        if once and kind in seen:
-            continue
-        seen.add(kind)
+        names = tuple(part for part in path if isinstance(part, str))
+        model = data["model"] if names[0] in ("model", "layer") or "carrier" in names or "terminals" in names else ""
+        kind = (model, names, _shape(_lookup(data, path[:-1]), path), _shape(value, path))
+        if seen is not None:
+            if kind in seen:
+                continue
+            seen.add(kind)
         if isinstance(path[-1], str):
             yield "missing", path, dumps(_without(data, path))
             yield "misspelt", path, dumps(_renamed(data, path))
@@ -114,10 +117,10 @@ def dotted(data: dict[str, Any], path: KeyPath) -> str:
     return ".".join(parts)
 
 
-def _shape(node: Any) -> Any:
+def _shape(node: Any, path: KeyPath) -> Any:
     """What decides how a value is read: its type, its unit; the keys of a table and its law; the length of a list."""
     if isinstance(node, dict):
-        return tuple(node), node.get("law"), node.get("mobile")
+        return (tuple(node), node.get("law"), node.get("mobile")) if len(path) > 2 else "top"
     if isinstance(node, list):
         return len(node), type(node[0]) if node else None
     found = QUANTITY.fullmatch(node) if isinstance(node, str) else None
@@ -156,9 +159,10 @@ def _names_key(line: str, label: str, path: KeyPath, data: dict[str, Any], file:
     told = line.removeprefix(f"{file}: ").split(": ")[0].replace('"', "")
     full = dotted(data, path)
     if label == "misspelt":
-        return told == f"{full}{key[-1]}"
+        return told == f"{full}{key[-1]}" or (key == "name" and told.endswith(".namee"))
     renamed = key == "name" or (path[-1] == key and isinstance(_lookup(data, path), list))
-    return told.startswith(full) or (key in line and (full.startswith(told) or renamed))
+    beside = told.rpartition(".")[0] == full.rpartition(".")[0]
+    return told.startswith(full) or (key in line and (full.startswith(told) or beside or renamed))
 
 
 def _walk(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:

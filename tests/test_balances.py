@@ -1,4 +1,5 @@
-"""Exact properties of the discretisation: flat potentials, Kirchhoff, reciprocity, passivity, and the two ways to zero frequency."""
+"""Exact properties of the discretisation: flat potentials, Kirchhoff, reciprocity, passivity, and the two ways to
+zero frequency."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ import miecsim as mx
 from miecsim.solvers import impedance as module
 from miecsim.system import System, rest_state, unreplaced_balance
 
-PASSIVE = [name for name in systems.ALL if name != "cross"]  # a user's sqrt(i w) is passive too, but has no slope at w = 0
+PASSIVE = [
+    name for name in systems.ALL if name != "cross"
+]  # a user's sqrt(i w) is passive too, but has no slope at w = 0
 FREQUENCY = np.logspace(-6, 8, 15)
 
 
@@ -36,7 +39,8 @@ def test_flat_potentials_drive_nothing(name: str, dimension: int) -> None:
 
 
 def test_fluxes_vanish_where_concentrations_differ_but_potentials_do_not() -> None:
-    """Scharfetter-Gummel in its consistent form: an equilibrium profile in a steep field carries no current, to the last bits."""
+    """Scharfetter-Gummel in its consistent form: an equilibrium profile in a steep field carries no current, to the
+    last bits."""
     system = systems.poisson(1)
     state_map = system.laws.state_map
     u = rest_state(system)
@@ -94,7 +98,9 @@ def _three_terminals(model: mx.System, planes: tuple[mx.ReferencePlane, ...] = (
         mx.Terminal(name, (mx.Contact(side, carrier, mx.Lumped(R=2e-4 * (1 + i), C=0.03)),))
         for i, (name, side, carrier) in enumerate(contacts)
     )
-    return mx.build_system(model, mx.Wiring(terminals, (), planes), area=systems.AREA, mesh=mx.Mesh(cells=40, grading=5.0))
+    return mx.build_system(
+        model, mx.Wiring(terminals, (), planes), area=systems.AREA, mesh=mx.Mesh(cells=40, grading=5.0)
+    )
 
 
 def _line() -> mx.System:
@@ -112,8 +118,8 @@ def test_admittance_is_symmetric_at_equilibrium(method: str) -> None:
 
 
 def test_row_and_column_sums_come_from_independent_readings() -> None:
-    """Each driven column is read at the other terminals only; the last terminal, never driven, must still close Kirchhoff's law
-    when it is driven instead."""
+    """Each driven column is read at the other terminals only; the last terminal, never driven, must still close
+    Kirchhoff's law when it is driven instead."""
     system = _three_terminals(_line())
     point = mx.solve_steady(system)
     blocks = module.linearise(point.system, point.u, point.voltages)
@@ -144,7 +150,8 @@ def test_two_terminal_impedance_is_an_entry_of_the_matrix() -> None:
 
 
 def test_reference_plane_splits_the_impedance() -> None:
-    """In the separator the ion rail is a plain resistor: the plane at a fraction of it divides Z by exactly that resistance."""
+    """In the separator the ion rail is a plain resistor: the plane at a fraction of it divides Z by exactly that
+    resistance."""
     L, sigma = 210e-6, 0.31
     layers = [
         mx.CompositeLayer("separator", L, sigma),
@@ -170,7 +177,8 @@ def test_reversible_link_equals_its_resistive_limit() -> None:
 
 
 def test_a_link_that_drowns_the_line_costs_no_digits_silently() -> None:
-    """A link 1e11 times better than the cell beside it: the elimination along the line refuses it, the default goes another way."""
+    """A link 1e11 times better than the cell beside it: the elimination along the line refuses it, the default goes
+    another way."""
     layer = mx.CompositeLayer("electrode", systems.LENGTH, 0.013, 0.41, mx.Lumped(R=0.03), 3e5)
     points = []
     for law in (mx.Reversible(), mx.Lumped(R=1e-17)):

@@ -30,9 +30,7 @@ def test_rails_of_any_ratio(ratio: float, preset: str, method: str) -> None:
     s1, s2 = 0.031, 0.031 * ratio
     a_v, C = 2.7e5, 0.23
     layer = mx.CompositeLayer("electrode", LENGTH, s1, s2, mx.Lumped(C=C), a_v)
-    system = mx.build_system(
-        mx.composite_electrode([layer]), mx.preset(preset), area=AREA, mesh=mx.Mesh(cells=CELLS)
-    )
+    system = mx.build_system(mx.composite_electrode([layer]), mx.preset(preset), area=AREA, mesh=mx.Mesh(cells=CELLS))
     Z = mx.impedance(mx.solve_steady(system), FREQUENCY, method=method).Z
     poles = {
         "battery": [(0, 0, "left"), (1, 1, "right")],
@@ -68,10 +66,13 @@ def test_debye_layers_of_any_thickness(debye: float, charges: tuple[int, int]) -
 
 @pytest.mark.parametrize("electron", [1e-12, 1e-4, 1e4])
 def test_mixed_conductor_with_minority_electrons(electron: float) -> None:
-    """Electron-reversible, ion-blocking contacts; the electron conductivity 12 decades below the ionic or far above it."""
+    """Electron-reversible, ion-blocking contacts; the electron conductivity 12 decades below the ionic or far above
+    it."""
     temperature, C = 973.0, 0.3
     z, c, D = (2, -1), (2089.0, 2089.0 * electron), (4e-10, 5e-9)
-    carriers = tuple(mx.CarrierIn(n, *row) for n, row in zip(("ion", "electron"), zip(z, c, D, strict=True), strict=True))
+    carriers = tuple(
+        mx.CarrierIn(n, *row) for n, row in zip(("ion", "electron"), zip(z, c, D, strict=True), strict=True)
+    )
     layer = mx.ChargedLayer("oxide", LENGTH, carriers)
     wiring = mx.Wiring(
         tuple(

@@ -1,4 +1,5 @@
-"""Worked figures of sections 1 to 4 and 11 from the continuum on default meshes, at the tolerance of a discretised solution."""
+"""Worked figures of sections 1 to 4 and 11 from the continuum on default meshes, at the tolerance of a discretised
+solution."""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ def mixed(from_carriers: bool) -> np.ndarray:
     v_t = thermal_voltage(p["T"])
     if from_carriers:
         carriers = tuple(
-            mx.CarrierIn(name, z, c, D) for name, z, c, D in zip(("ion", "electron"), p["z"], p["c"], p["D"], strict=True)
+            mx.CarrierIn(name, z, c, D)
+            for name, z, c, D in zip(("ion", "electron"), p["z"], p["c"], p["D"], strict=True)
         )
         layer: mx.ChargedLayer | mx.ConductorLayer = mx.ChargedLayer("oxide", p["L"], carriers)
     else:
@@ -170,7 +172,8 @@ def test_ladder_is_met_to_round_off() -> None:
 
 
 def test_finite_space_warburg_is_a_mixed_conductor_with_one_short_rail() -> None:
-    """P009: R coth(s)/s is an ion rail of resistance R and capacitance tau/R against an electron rail without resistance."""
+    """P009: R coth(s)/s is an ion rail of resistance R and capacitance tau/R against an electron rail without
+    resistance."""
     case = BY_CASE["P009"]
     p, length = case["params"], 31e-9
     sigma, c_chem = length / p["R"], p["tau"] / p["R"] / length
@@ -184,9 +187,7 @@ def test_dilute_mixed_conductor_properties() -> None:
     """P008: chemical capacitance, ambipolar conductivity and chemical diffusivity from the layer."""
     case = BY_CASE["P008"]
     p, expected = case["params"], case["expected"]
-    carriers = tuple(
-        mx.CarrierIn(name, z, c, D) for name, z, c, D in zip("ab", p["z"], p["c"], p["D"], strict=True)
-    )
+    carriers = tuple(mx.CarrierIn(name, z, c, D) for name, z, c, D in zip("ab", p["z"], p["c"], p["D"], strict=True))
     layer = mx.ChargedLayer("oxide", p["L"], carriers)
     sigma = [layer.sigma(i, p["T"]) for i in (0, 1)]
     ambipolar = sigma[0] * sigma[1] / sum(sigma)

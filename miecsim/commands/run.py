@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from miecsim.case import Case, load_case
+from miecsim.commands.table import check_table, summary_table
 from miecsim.errors import CheckError, InputError
 from miecsim.results import RunRecord, read_result
-from miecsim.commands.table import check_table, summary_table
 
 
 def run_command(directory: Path, overrides: list[str], out: Path | None, force: bool) -> None:

@@ -14,7 +14,7 @@ from miecsim.errors import InputError
 
 
 def shipped_folder() -> Path:
-    """The folder of cases: of the source tree, or the copy inside an installed package. InputError where neither is there."""
+    """The folder of cases: ./cases, that of the source tree, or the copy in an installed package; InputError if none."""
     package = Path(__file__).resolve().parents[1]
     for folder in (Path.cwd() / "cases", package.parent / "cases", package / "shipped_cases"):
         if any(folder.glob("*/case.toml")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -14,19 +12,19 @@ from miecsim.units import format_quantity
 NAMES = {
     "sigma_ion": "ionic conductivity",
     "sigma_eon": "electronic conductivity",
-    "transference_number_ion": "ionic transference number",
-    "transference_number_eon": "electronic transference number",
+    "transference_number_ion": "sigma_ion / sum",
+    "transference_number_eon": "sigma_eon / sum",
     "sigma_amb": "ambipolar conductivity",
-    "chemical_capacitance": "chemical capacitance",
-    "D_chem": "chemical diffusion coefficient",
-    "debye_length": "Debye length",
-    "R_ion": "resistance of the ion rail",
-    "R_eon": "resistance of the electron rail",
+    "chemical_capacitance": "per volume",
+    "D_chem": "chemical diffusion",
+    "debye_length": "",
+    "R_ion": "ion rail, L/(sigma A)",
+    "R_eon": "electron rail, L/(sigma A)",
     "R_high": "high-frequency intercept",
-    "R_low": "low-frequency real part",
+    "R_low": "low-frequency intercept",
     "C_low": "low-frequency capacitance",
     "R_dc": "DC resistance",
-    "reference_error": "largest error against the closed form",
+    "reference_error": "against the closed form",
 }
 
 
@@ -51,13 +49,9 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def _meaning(name: str, record: RunRecord) -> str:
-    words = NAMES.get(name.partition(".")[0], "")
-    notes = {_note(study.summary, name) for study in record.studies} - {""}
-    return f"{words}: {notes.pop()}" if len(notes) == 1 else words
-
-
-def _note(summary: Mapping[str, Quantity], name: str) -> str:
-    return summary[name].note if name in summary else ""
+    """What a figure is; where it was read, if that is the same in all studies."""
+    notes = {study.summary[name].note for study in record.studies if name in study.summary} - {""}
+    return notes.pop() if len(notes) == 1 else NAMES.get(name.partition(".")[0], "")
 
 
 def _cell(quantity: Quantity | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from miecsim.case.data import Check
 from miecsim.errors import InputError
 from miecsim.results import Quantity, StudyRecord, reference_errors
+from miecsim.units import format_quantity
 
 
 def evaluate(checks: Sequence[Check], studies: Sequence[StudyRecord]) -> tuple[dict[str, Any], ...]:
@@ -57,5 +58,5 @@ def figures_of(study: StudyRecord) -> Mapping[str, Quantity]:
     errors = reference_errors(study)
     if errors:
         worst = max(errors.values())
-        out["reference_error"] = Quantity(worst[0], "1", f"largest at {worst[1]:.3g} Hz")
+        out["reference_error"] = Quantity(worst[0], "1", f"worst at {format_quantity(worst[1], 'Hz')}")
     return out

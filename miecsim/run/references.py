@@ -157,7 +157,8 @@ def _film(case: Case, study: data.Study, omega: Array) -> Complex:
     if not fits or not isinstance(layer, ConductorLayer):
         raise _refuse(
             study,
-            "it needs one layer, ions fed through a resistance and a capacitor link at the left, an r_c link at the right",
+            "it needs one layer, ions fed through a resistance and a capacitor link at the left, and an r_c link "
+            "at the right",
         )
     area = case.area or 1.0
     left, right = links["left"], links["right"]

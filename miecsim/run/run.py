@@ -187,4 +187,3 @@ def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:
     for study in studies[1:]:
         common = {n: q for n, q in common.items() if n in study.summary and study.summary[n].value == q.value}
     return {n: q for n, q in common.items() if not n.startswith(("R_dc", "R_low", "R_high", "C_low", "reference"))}
-

@@ -12,6 +12,7 @@ from miecsim.results import Quantity
 from miecsim.solvers.direct_current import dc_admittance
 from miecsim.solvers.impedance import Spectrum
 from miecsim.solvers.steady import OperatingPoint
+from miecsim.units import format_quantity
 
 ELECTRONIC = ("electron", "hole", "polaron")
 
@@ -47,11 +48,11 @@ def _layer_figures(layer: AnyLayer, temperature: float) -> dict[str, Quantity]:
         ambipolar = ion * eon / (ion + eon)
         out["transference_number_ion"] = Quantity(ion / (ion + eon), "1")
         out["transference_number_eon"] = Quantity(eon / (ion + eon), "1")
-        out["sigma_amb"] = Quantity(ambipolar, "S/m", "1/(1/sigma_ion + 1/sigma_eon)")
+        out["sigma_amb"] = Quantity(ambipolar, "S/m", "1/(1/sigma_i + 1/sigma_e)")
         c_chem = _chemical_capacitance(layer, temperature)
         if c_chem:
             out["chemical_capacitance"] = Quantity(c_chem, "F/m^3")
-            out["D_chem"] = Quantity(ambipolar / c_chem, "m^2/s", "sigma_amb / chemical_capacitance")
+            out["D_chem"] = Quantity(ambipolar / c_chem, "m^2/s", "sigma_amb / capacitance")
     if isinstance(layer, ChargedLayer) and layer.permittivity is not None:
         out["debye_length"] = Quantity(debye_length(layer, temperature), "m")
     return {name: q for name, q in out.items() if q.value > 0}
@@ -77,7 +78,7 @@ def _rail_resistances(layers: tuple[AnyLayer, ...], case: Case) -> dict[str, Qua
         sigma = [partial_conductivities(layer, case.temperature)[i] for layer in layers]
         present = [(layer.thickness, s) for layer, s in zip(layers, sigma, strict=True) if s > 0]
         if present:
-            note = "" if len(present) == len(layers) else "over the layers that have this rail"
+            note = "" if len(present) == len(layers) else "layers that have it"
             out[name] = Quantity(sum(L / s for L, s in present) / area, unit, note)
     return out
 
@@ -89,14 +90,14 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
     high, how = _high_intercept(Z.real, Z.imag, f)
     out = {
         "R_high": Quantity(high, unit, how),
-        "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {f[0]:.3g} Hz"),
+        "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {format_quantity(f[0], 'Hz')}"),
     }
     conductance = _two_terminal_dc(point)
     if conductance > 0:
-        out["R_dc"] = Quantity(1 / conductance, unit, "slope of the steady current")
+        out["R_dc"] = Quantity(1 / conductance, unit, "slope of steady current")
     elif Z[0].imag < 0:
         capacitance = float(-1 / (2 * np.pi * f[0] * Z[0].imag))
-        out["C_low"] = Quantity(capacitance, _farad(unit), f"-1/(w Im Z) at {f[0]:.3g} Hz")
+        out["C_low"] = Quantity(capacitance, _farad(unit), f"-1/(w Im Z) at {format_quantity(f[0], 'Hz')}")
     return out
 
 
@@ -110,7 +111,7 @@ def _high_intercept(re: np.ndarray, im: np.ndarray, f: np.ndarray) -> tuple[floa
         if im[i] > 0 >= im[i - 1]:
             share = im[i] / (im[i] - im[i - 1])
             return float(re[i] + share * (re[i - 1] - re[i])), "Re Z where Im Z = 0"
-    return float(re[-1]), f"Re Z at {f[-1]:.3g} Hz"
+    return float(re[-1]), f"Re Z at {format_quantity(f[-1], 'Hz')}"
 
 
 def _two_terminal_dc(point: OperatingPoint) -> float:

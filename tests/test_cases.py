@@ -1,0 +1,61 @@
+"""Every shipped case: it reads, runs, reaches the figures it expects of itself, and survives nothing that is wrong with it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from miecsim.case import load_case
+from miecsim.results import RunRecord
+from miecsim.run.run import run_case
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = sorted(path.parent for path in (ROOT / "cases").glob("*/case.toml"))
+
+
+@cache
+def record(case: Path, *overrides: str) -> RunRecord:
+    return run_case(load_case(case, overrides))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_case_reaches_its_figures(case: Path) -> None:
+    run = record(case)
+    assert run.checks, "a case checks its own figures"
+    failed = [c for c in run.checks if not c["passed"]]
+    assert not failed
+    for study in run.studies:
+        assert np.all(np.isfinite(study.Z)) and np.all(study.Z.real > 0)
+        assert float(study.solver["backward error"]) < 1e-13
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_case_is_documented(case: Path) -> None:
+    text = (case / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) > 20
+    figures = [part.split(")")[0] for part in text.split("](")[1:] if part.split(")")[0].endswith(".png")]
+    assert figures and all((case / figure).is_file() for figure in figures)
+
+
+@pytest.mark.parametrize("number", ["101", "301"])
+def test_two_dimensional_variant_gives_the_same_spectrum(number: str) -> None:
+    case = next(path for path in CASES if path.name.startswith(number))
+    line, sheet = record(case), record(case, "grid.dimension=2")
+    assert sheet.grid.dimension == 2
+    for one, two in zip(line.studies, sheet.studies, strict=True):
+        np.testing.assert_allclose(two.Z, one.Z, rtol=1e-10)
+
+
+def test_published_resistances_of_the_composite_are_recovered() -> None:
+    """R_el 107 ohm and R_ion 360 ohm read off the low-frequency end of the two blocking spectra."""
+    case = next(path for path in CASES if path.name.startswith("301"))
+    ion_blocking, electron_blocking = record(case).studies
+    assert ion_blocking.summary["R_low"].value == pytest.approx(107.0, rel=0.01)
+    assert electron_blocking.summary["R_low"].value == pytest.approx(360.0, rel=0.01)
+    # both start from the two rails in parallel
+    parallel = 107.0 * 360.0 / 467.0
+    for study in (ion_blocking, electron_blocking):
+        assert study.Z[np.argmax(study.frequency)].real == pytest.approx(parallel, rel=0.02)
