@@ -12,6 +12,7 @@ from miecsim.case.presets import carrier_in_part
 from miecsim.case.table import Context, Raw, Row, key, named_items, read_table
 from miecsim.units import quoted, shown
 
+Names = tuple[str, ...] | None  # of all layers or studies of the file; None where one of them has no readable name
 POISSON = "nernst_planck_poisson"
 _SIDE = choice("left", "right")
 _CARRIER = text("the name of a carrier")
@@ -139,7 +140,7 @@ def _check_between(
     here = join_key(at, "between")
     unknown = [(i, word) for i, word in enumerate(found.between) if word not in names]
     for index, word in unknown:
-        problems.add(join_key(here, index), shown(word), one_of(names) or "a layer", nearest(word, names))
+        problems.add(join_key(here, index), shown(word), one_of(names), nearest(word, names))
     if unknown:
         return False
     left, right = found.between
@@ -156,14 +157,14 @@ def _check_between(
 
 
 def read_interfaces(
-    raw: Raw, problems: Problems, context: Context, names: Sequence[str], layers: Sequence[Layer | None]
+    raw: Raw, problems: Problems, context: Context, names: Names, layers: Sequence[Layer | None]
 ) -> tuple[Interface, ...]:
-    """The laws between neighbouring layers (`names`: all layers of the file, from left to right)."""
+    """The laws between neighbouring layers (`names`: all layers of the file, from left to right, if known)."""
     result: list[Interface] = []
     for at, item in named_items(raw, "interface", "", problems):
         place = read_table(_Between, _part(item, "between", "carrier"), at, problems)
         law = read_law(item, at, problems, context, SURFACE_LAWS, beside=("between", "carrier"))
-        if place is None or not _check_between(place, at, problems, names, layers) or law is None:
+        if place is None or names is None or not _check_between(place, at, problems, names, layers) or law is None:
             continue
         left, right = place.between
         if any((one.left, one.right, one.carrier) == (left, right, place.carrier) for one in result):

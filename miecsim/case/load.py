@@ -16,7 +16,7 @@ from miecsim.case.data import Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import apply_override, set_key
 from miecsim.case.resolve import canonical, with_defaults
-from miecsim.case.schema import Contents, read_contents
+from miecsim.case.schema import Contents, names_in, read_contents
 from miecsim.case.table import Raw, named_items
 from miecsim.errors import InputError
 from miecsim.units import quoted
@@ -75,8 +75,12 @@ def load_case(path: Path | str, overrides: Sequence[str] = ()) -> Case:
 
     Raises InputError with one line for each thing that is wrong with the file, or with an override.
     """
-    file = _find_file(Path(path))
-    return case_from_text(_read_text(file), str(file), overrides)
+    try:
+        file = _find_file(Path(path))
+        text = _read_text(file)
+    except OSError as error:
+        raise InputError(f"{_label(path)}: read nothing ({error.strerror}); expected a case that can be read") from None
+    return case_from_text(text, _label(file), overrides)
 
 
 def case_from_text(text: str, file: str, overrides: Sequence[str] = ()) -> Case:
@@ -121,6 +125,8 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
             if key.split(".")[0] in _FIXED:
                 problems.add(join_key(here, key), "a key that a study cannot set", "a key of grid, layer, or the like")
                 continue
+            if names_in(raw, "layer") is None:
+                continue  # that is told elsewhere, and what the key leads to is not known
             try:
                 set_key(raw, key, value)
             except Refused as error:
@@ -132,31 +138,38 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
                 problems.note(join_key(here, problem.key), problem.text)
 
 
+def _label(path: Path | str) -> str:
+    """How a path begins a message: on one line."""
+    return str(path) if str(path).isprintable() else quoted(str(path), longest=300)
+
+
 def _find_file(path: Path) -> Path:
     file = path / FILE_NAME if path.is_dir() else path
     if file.is_file():
         return file
     if path.is_dir():
-        raise InputError(f"{path}: read a directory without {FILE_NAME}; expected the directory of a case")
+        raise InputError(f"{_label(path)}: read a directory without {FILE_NAME}; expected the directory of a case")
     folder = path.parent if path.parent.is_dir() else Path()
     names = [entry.name for entry in folder.iterdir() if (entry / FILE_NAME).is_file() or entry.suffix == ".toml"]
     found = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
-    near = f"; did you mean {folder / found[0]}?" if found else ""
+    near = f"; did you mean {_label(folder / found[0])}?" if found else ""
     raise InputError(
-        f"{path}: read nothing (no such file or directory); expected a case directory or its {FILE_NAME}{near}"
+        f"{_label(path)}: read nothing (no such file or directory); expected a case directory or its {FILE_NAME}{near}"
     )
 
 
 def _read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{file}: read {file.stat().st_size} bytes; expected a case file of at most {_MOST_BYTES}")
+            raise InputError(
+                f"{_label(file)}: read {file.stat().st_size} bytes; expected a case file of at most {_MOST_BYTES}"
+            )
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{file}: line {line}: read bytes that are not UTF-8; expected a text file in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{file}: read nothing ({error.strerror}); expected a file that can be read") from None
+        raise InputError(
+            f"{_label(file)}: line {line}: read bytes that are not UTF-8; expected a text file in UTF-8"
+        ) from None
 
 
 def _parse(text: str, file: str) -> Raw:

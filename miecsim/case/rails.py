@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from miecsim.case.data import Composite, MixedRails, Rail, VolumeInterface
-from miecsim.case.fields import CONDUCTIVITY, VOLUME_CAPACITANCE, number, quantity, table
+from miecsim.case.fields import CONDUCTIVITY, PERMITTIVITY, VOLUME_CAPACITANCE, number, quantity, table
 from miecsim.case.laws import SURFACE_LAWS, read_law
 from miecsim.case.messages import MISSING, Problems, join_key
 from miecsim.case.table import Context, Raw, Row, key, read_table, sub_table
@@ -82,9 +82,12 @@ def read_composite(raw: Raw, at: str, problems: Problems, context: Context, cros
     interface = None if between is None else _volume_interface(between, join_key(at, "interface"), problems, context)
     if not present:
         problems.add(at, "neither ion nor electron", "a table ion, a table electron, or both")
-    for word in ("interface", "cross_conductivity"):
-        if word in raw and len(present) == 1:
-            problems.add(join_key(at, word), f"{word} beside {present[0]} alone", "both an ion and an electron table")
+    joint = [word for word in ("interface", "cross_conductivity") if word in raw]
+    if joint and len(present) == 1:
+        absent = next(word for word in RAIL_NAMES if word not in present)
+        expected = f"{RAIL.expected}; or else no {' and no '.join(joint)} in this layer"
+        problems.add(join_key(at, absent), MISSING, expected)
+        return None
     if len(present) == 2 and "interface" not in raw:
         problems.add(join_key(at, "interface"), MISSING, f"{INTERFACE.expected} (both rails are present)")
     ion, electron = rails.get("ion"), rails.get("electron")
@@ -101,15 +104,28 @@ def _mixed_rail(raw: Raw, at: str, problems: Problems, dielectric: bool) -> Rail
     found = read_table(_MixedRailTable, raw, at, problems)
     if found is None:
         return None
-    here = join_key(at, "chemical_capacitance")
     if dielectric and found.chemical_capacitance is None:
+        here = join_key(at, "chemical_capacitance")
         problems.add(here, MISSING, f"{VOLUME_CAPACITANCE.expected} (beside permittivity each rail has its own)")
-    if not dielectric and found.chemical_capacitance is not None:
-        problems.add(
-            here, "a capacitance of one rail", "permittivity beside it, or one chemical_capacitance of the layer"
-        )
-        return None
     return Rail(found.conductivity, chemical_capacitance=found.chemical_capacitance)
+
+
+def _check_storage(raw: Raw, at: str, problems: Problems) -> None:
+    """One chemical capacitance between the rails, or a dielectric rail and a capacitance from each rail to it."""
+    own = [word for word in RAIL_NAMES if "chemical_capacitance" in (sub_table(raw, word) or ())]
+    together = join_key(at, "chemical_capacitance")
+    if "permittivity" in raw:
+        if "chemical_capacitance" in raw:
+            read = "chemical_capacitance beside permittivity"
+            problems.add(together, read, "one in each rail, ion and electron, in its place")
+    elif own and "chemical_capacitance" in raw:
+        read = f"chemical_capacitance beside that of {' and '.join(own)}"
+        problems.add(together, read, "only one of them, or permittivity in its place")
+    elif own:
+        expected = f"{PERMITTIVITY.expected} (each rail has a capacitance to it)"
+        problems.add(join_key(at, "permittivity"), MISSING, expected)
+    elif "chemical_capacitance" not in raw:
+        problems.add(together, MISSING, VOLUME_CAPACITANCE.expected)
 
 
 def read_mixed_rails(
@@ -125,13 +141,7 @@ def read_mixed_rails(
         rail = None if inner is None else _mixed_rail(inner, here, problems, dielectric)
         if rail is not None:
             rails[word] = rail
-    together = join_key(at, "chemical_capacitance")
-    if dielectric and "chemical_capacitance" in raw:
-        problems.add(
-            together, "chemical_capacitance beside permittivity", "one in each rail, ion and electron, instead"
-        )
-    if not dielectric and "chemical_capacitance" not in raw:
-        problems.add(together, MISSING, VOLUME_CAPACITANCE.expected)
+    _check_storage(raw, at, problems)
     if len(rails) < 2:
         return None
     _check_cross(raw, cross or 0.0, rails["ion"], rails["electron"], at, problems)

@@ -10,7 +10,7 @@ from miecsim.case.data import Check, Grid, Interface, Layer, Study
 from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
 from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
-from miecsim.case.messages import Problems, join_key, refuse
+from miecsim.case.messages import Problems, refuse
 from miecsim.case.studies import read_checks, read_studies
 from miecsim.case.table import Context, Leaf, Raw, Row, key, read_table, sub_table
 from miecsim.units import shown
@@ -79,11 +79,13 @@ class Contents:
     checks: tuple[Check, ...]
 
 
-def _names(raw: Raw, word: str) -> tuple[str, ...]:
-    """Names of the items of an array of tables, in order, of those too that are wrong elsewhere."""
+def names_in(raw: Raw, word: str) -> tuple[str, ...] | None:
+    """Names of the items of an array of tables, in order; None where one of them has no readable name."""
     value = raw.get(word)
-    items = value if isinstance(value, list) else []
-    return tuple(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str))
+    items = value if isinstance(value, list) else [None]
+    names = [item.get("name") if isinstance(item, dict) else None for item in items]
+    known = tuple(name for name in names if isinstance(name, str) and name)
+    return known if known and len(known) == len(names) else None
 
 
 def _grid(raw: Raw, problems: Problems) -> Grid | None:
@@ -96,9 +98,8 @@ def _grid(raw: Raw, problems: Problems) -> Grid | None:
             "grid.coordinates", f'"{g.coordinates}" with dimension = {g.dimension}', "cartesian, or dimension = 1"
         )
     if "inner_radius" in raw and not curved:
-        problems.add(
-            "grid.inner_radius", f"{shown(raw['inner_radius'])} with cartesian coordinates", "curved coordinates"
-        )
+        read = f'{shown(raw["inner_radius"])} with coordinates = "cartesian"'
+        problems.add("grid.inner_radius", read, 'coordinates = "cylindrical" or "spherical" beside it')
     if g.cells is None and g.grading != 1.0:
         problems.add(
             "grid.grading", f'{shown(raw["grading"])} with cells = "auto"', "grading = 1, or a number of cells"
@@ -121,10 +122,9 @@ def _check_centre(grid: Grid, studies: tuple[Study, ...], problems: Problems) ->
     for study in studies:
         contacts = [c for terminal in study.terminals for c in terminal.contacts]
         if any(c.side == "left" and not isinstance(c.law, Blocking) for c in contacts):
-            read = f"a contact at the left, the centre of {grid.coordinates} coordinates"
-            problems.add(
-                join_key("study", study.name, "terminals"), read, "inner_radius above 0, or contacts at the right"
-            )
+            read = f'"0 m", while study "{study.name}" contacts the left, the centre of {grid.coordinates} coordinates'
+            problems.add("grid.inner_radius", read, "an inner_radius above 0, or contacts at the right alone")
+            return
 
 
 def read_contents(raw: Raw, problems: Problems) -> Contents | None:
@@ -137,9 +137,10 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     grid = None if spaced is None else _grid(spaced, problems)
     layers = read_layers(raw, problems, context)
     whole = tuple(layer for layer in layers if layer is not None)
-    interfaces = read_interfaces(raw, problems, context, _names(raw, "layer"), layers)
-    studies = read_studies(raw, problems, context, _names(raw, "layer"), layers)
-    checks = read_checks(raw, problems, _names(raw, "study"))
+    names = names_in(raw, "layer")
+    interfaces = read_interfaces(raw, problems, context, names, layers)
+    studies = read_studies(raw, problems, context, names, layers)
+    checks = read_checks(raw, problems, names_in(raw, "study"))
     if grid is not None:
         _check_size(grid, len(layers), problems)
         _check_centre(grid, studies, problems)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from miecsim.case.contacts import read_links, read_terminals
+from miecsim.case.contacts import Names, read_links, read_terminals
 from miecsim.case.data import Check, Layer, ReferencePlane, Study, Terminal
 from miecsim.case.fields import FREQUENCY, choice, integer, list_of, name, number, table, tables, text
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of, refuse
 from miecsim.case.presets import expand, missing_part, presets_of
-from miecsim.case.table import Context, Leaf, Raw, Row, key, named_items, read_table, sub_table
+from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table, sub_table
 from miecsim.errors import InputError
 from miecsim.units import format_quantity, parse_any, shown
 
@@ -57,8 +57,12 @@ def sweep(start: float, stop: float, points_per_decade: int) -> tuple[float, ...
 
 
 def _frequency(raw: Raw, at: str, problems: Problems) -> tuple[float, ...] | None:
-    if "values" in raw:
-        found = read_table(_Values, raw, at, problems)
+    swept_keys = keys_of(_Sweep)
+    if not raw:
+        problems.add(at, "an empty table", "from, to and points_per_decade, or values")
+        return None
+    if "values" in raw or not any(word in raw for word in swept_keys):
+        found = read_table(_Values, raw, at, problems, also=swept_keys)
         if found is not None and len(set(found.values)) < len(found.values):
             problems.add(join_key(at, "values"), "the same frequency twice", "different frequencies")
         return None if found is None else found.values
@@ -85,16 +89,15 @@ def _check_profiles(
 
 
 def _planes(
-    raw: Raw, at: str, problems: Problems, names: Sequence[str], layers: Sequence[Layer | None]
+    raw: Raw, at: str, problems: Problems, names: Names, layers: Sequence[Layer | None]
 ) -> tuple[ReferencePlane, ...]:
     result = []
     for here, item in named_items(raw, "reference_plane", at, problems):
         plane = read_table(_PlaneTable, item, here, problems)
         if plane is None:
             continue
-        if plane.layer not in names:
-            expected = one_of(names) if names else "the name of a layer"
-            problems.add(join_key(here, "layer"), shown(plane.layer), expected, nearest(plane.layer, names))
+        if names is not None and plane.layer not in names:
+            problems.add(join_key(here, "layer"), shown(plane.layer), one_of(names), nearest(plane.layer, names))
         layer = next((one for one in layers if one is not None and one.name == plane.layer), None)
         if layer is not None and plane.carrier not in layer.carriers:
             near = nearest(plane.carrier, layer.carriers)
@@ -135,9 +138,9 @@ def _terminals(
 
 
 def read_studies(
-    raw: Raw, problems: Problems, context: Context, names: Sequence[str], layers: Sequence[Layer | None]
+    raw: Raw, problems: Problems, context: Context, names: Names, layers: Sequence[Layer | None]
 ) -> tuple[Study, ...]:
-    """The studies of a case (`names`: all layers of the file); what cannot be read is left out and told."""
+    """The studies of a case (`names`: all layers of the file, if known); what cannot be read is left out and told."""
     result = []
     for at, item in named_items(raw, "study", "", problems):
         found = read_table(_StudyTable, item, at, problems)
@@ -184,14 +187,14 @@ class _CheckTable(Row):
     source: str = key(text("where the expected figure comes from"))
 
 
-def read_checks(raw: Raw, problems: Problems, names: Sequence[str]) -> tuple[Check, ...]:
-    """The checks of a case, each on one of the studies `names`."""
+def read_checks(raw: Raw, problems: Problems, names: Names) -> tuple[Check, ...]:
+    """The checks of a case, each on one of the studies `names` (None where those are not all known)."""
     result = []
     for at, item in named_items(raw, "check", "", problems):
         found = read_table(_CheckTable, item, at, problems)
         study = item.get("study")
-        if isinstance(study, str) and study.strip() and study not in names:
-            expected = f"the name of a study: {one_of(names)}" if names else "the name of a study"
+        if names is not None and isinstance(study, str) and study.strip() and study not in names:
+            expected = f"the name of a study: {one_of(names)}"
             problems.add(join_key(at, "study"), shown(study), expected, nearest(study, names))
         if found is not None:
             value, unit = found.expected

@@ -2,7 +2,7 @@
 
 A field is declared with `key(leaf)`: `leaf` checks and converts the value, and a field without a default is required.
 The engine is pydantic's (pydantic_core, a typed dict with extra keys forbidden), used without the layer of BaseModel
-classes: importing that and building thirty classes takes 0.15 s, three times as long as all the rest of reading a case.
+classes: importing that and building thirty classes takes 0.15 s, pydantic_core alone 0.05 s.
 """
 
 from __future__ import annotations

@@ -114,28 +114,32 @@ def _newton(system: System, u: Array, voltages: Array, groups: list[Group], inve
     """Newton from u; returns the solution and the number of steps. Raises SolveError with the field and place that
     failed."""
     u = u.copy()
-    if relative_residual(system, u, voltages) < ROUND_OFF and not groups:
+    held = np.allclose(inventories(system, u, groups), inventory, rtol=1e-14, atol=0)
+    if held and relative_residual(system, u, voltages) < ROUND_OFF:
         return u, 0
-    if relative_residual(system, u, voltages) < ROUND_OFF:
-        held = inventories(system, u, groups)
-        if np.allclose(held, inventory, rtol=1e-14, atol=0):
-            return u, 0
     worst = np.zeros_like(u)
-    for step in range(1, MAX_STEPS + 1):
-        du, w, worst = _correction(system, u, voltages, groups, inventory)
-        if not np.all(np.isfinite(du)):
-            break
-        size = _size(system, u, du, w)
-        u = _linear_step(system, u, du, voltages, worst) if size > 1 else _bounded(system, u, du, w)
-        if size < TOLERANCE:
-            return u, step
-    row, node = np.unravel_index(int(np.nanargmax(worst)), worst.shape)
-    x = system.nodes.position[node]
-    where = ", ".join(f"{value:.3g}" for value in x)
-    raise SolveError(
-        f"steady state: Newton did not converge in {MAX_STEPS} steps; largest residual in the balance of "
-        f"{system.laws.state_map.names[row]} at ({where}) m, layer {system.grid.region_names[system.region[node]]}"
-    )
+    # a step that overflows shows in what is not finite, and is told as a failure
+    with np.errstate(all="ignore"):
+        for step in range(1, MAX_STEPS + 1):
+            try:
+                du, w, worst = _correction(system, u, voltages, groups, inventory)
+            except np.linalg.LinAlgError:
+                break
+            if not np.all(np.isfinite(du)):
+                break
+            size = _size(system, u, du, w)
+            u = _linear_step(system, u, du, voltages, worst) if size > 1 else _bounded(system, u, du, w)
+            if size < TOLERANCE:
+                return u, step
+    raise SolveError(f"steady state: Newton failed after {step} steps; largest residual in {_place(system, worst)}")
+
+
+def _place(system: System, worst: Array) -> str:
+    """The balance and the place of the largest residual, in words."""
+    row, node = np.unravel_index(int(np.argmax(np.nan_to_num(worst, nan=np.inf))), worst.shape)
+    where = ", ".join(f"{value:.3g}" for value in system.nodes.position[node])
+    layer = system.grid.region_names[system.region[node]]
+    return f"the balance of {system.laws.state_map.names[row]} at ({where}) m, layer {layer}"
 
 
 def _linear_step(system: System, u: Array, du: Array, voltages: Array, worst: Array) -> Array:
@@ -143,9 +147,7 @@ def _linear_step(system: System, u: Array, du: Array, voltages: Array, worst: Ar
     full = u + du
     stored = [k for k, c in enumerate(system.laws.state_map.carriers) if c.stored]
     if np.all(full[stored] > 0):
-        with np.errstate(over="ignore", invalid="ignore"):
-            residual = relative_residual(system, full, voltages)
-        if residual < 1e-6 * float(worst.max()):
+        if relative_residual(system, full, voltages) < 1e-6 * float(worst.max()):
             return np.asarray(full)
     return _bounded(system, u, du, du / system.laws.state_map.thermal_voltage)
 
