@@ -106,7 +106,7 @@ class Blocks:
         return int(self.S_g.shape[1])
 
     def regular_potential(self) -> Array:
-        """`potential` with ones where a field is absent, so that it can be inverted; columns of the inverse are du/dPhi."""
+        """`potential` with ones where a field is absent: invertible, and the columns of its inverse are du/dPhi."""
         out = self.potential.copy()
         node, k = np.nonzero(~self.active)
         out[node, k, :] = 0.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mutations import faults, mutations
 
 from miecsim.case import load_case
 from miecsim.results import RunRecord
@@ -38,6 +40,14 @@ def test_case_is_documented(case: Path) -> None:
     assert len(text.splitlines()) > 20
     figures = [part.split(")")[0] for part in text.split("](")[1:] if part.split(")")[0].endswith(".png")]
     assert figures and all((case / figure).is_file() for figure in figures)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_every_way_of_getting_a_key_wrong_is_told(case: Path) -> None:
+    """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line each."""
+    text = (case / "case.toml").read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    assert [fault for label, path, wrong in mutations(text, set()) for fault in faults(label, path, wrong, data)] == []
 
 
 @pytest.mark.parametrize("number", ["101", "301"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from miecsim.case.data import Carrier
-from miecsim.case.fields import CONCENTRATION, DIFFUSIVITY, FLAG, choice, integer, name, tables
+from miecsim.case.fields import CONCENTRATION, DIFFUSIVITY, FLAG, choice, integer, name, number, tables
 from miecsim.case.messages import MISSING, Problems, join_key
 from miecsim.case.table import Raw, Row, key, named_items, read_table
 from miecsim.units import format_quantity, quoted
@@ -19,6 +19,7 @@ class _CarrierTable(Row):
     statistics: str = key(choice("dilute", "lattice_gas"))
     diffusivity: float | None = key(DIFFUSIVITY, default=None)
     site_density: float | None = key(CONCENTRATION, default=None)
+    thermodynamic_factor: float = key(number(1e-3, 1e4), default=1.0)
 
 
 def read_carriers(raw: Raw, at: str, problems: Problems) -> tuple[Carrier, ...] | None:
@@ -48,4 +49,13 @@ def _carrier(raw: Raw, at: str, problems: Problems) -> Carrier | None:
     if c.statistics != "lattice_gas" and c.site_density is not None:
         problems.add(sites, f'site_density with statistics = "{c.statistics}"', 'statistics = "lattice_gas" beside it')
     diffusivity = c.diffusivity if c.mobile and c.diffusivity is not None else 0.0
-    return Carrier(c.name, c.charge, c.concentration, diffusivity, c.mobile, c.statistics, c.site_density)
+    return Carrier(
+        c.name,
+        c.charge,
+        c.concentration,
+        diffusivity,
+        c.mobile,
+        c.statistics,
+        c.site_density,
+        c.thermodynamic_factor,
+    )

@@ -88,6 +88,7 @@ class Carrier:
     mobile: bool
     statistics: str  # dilute | lattice_gas
     site_density: float | None  # mol/m^3, of lattice_gas
+    thermodynamic_factor: float = 1.0  # d ln a / d ln c of the carrier without its sites
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def with_defaults(raw: Raw) -> Raw:
     if grid["coordinates"] != "cartesian":
         grid.setdefault("inner_radius", "0 m")
     for layer in result["layer"]:
+        for carrier in layer.get("carrier", ()):
+            carrier.setdefault("thermodynamic_factor", 1.0)
         if "ion" in layer and "electron" in layer:
             layer.setdefault("cross_conductivity", "0 S/m")
     _series_resistances(result)

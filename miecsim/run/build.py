@@ -50,7 +50,7 @@ def _inner(law: laws.Law, temperature: float) -> Element | None:
 
 def _species(c: data.Carrier) -> CarrierIn:
     density = np.inf if c.site_density is None else c.site_density
-    return CarrierIn(c.name, c.charge, c.concentration, c.diffusivity, c.mobile, density)
+    return CarrierIn(c.name, c.charge, c.concentration, c.diffusivity, c.mobile, density, c.thermodynamic_factor)
 
 
 def _layer(layer: data.Layer, temperature: float) -> CompositeLayer | ConductorLayer | ChargedLayer:

@@ -182,7 +182,7 @@ def _linear_pnp(case: Case, study: data.Study, omega: Array) -> Complex:
     net = sum(c.charge * c.concentration for c in layer.carriers) * FARADAY + (layer.fixed_charge or 0.0)
     if layer.fixed_charge is not None and abs(net) > 1e-6 * FARADAY * max(c.concentration for c in mobile):
         raise _refuse(study, "the layer is not neutral at rest, so that its bands are not flat")
-    if any(np.isfinite(c.site_density) for c in mobile):
+    if any(np.isfinite(c.site_density) or c.thermodynamic_factor != 1 for c in mobile):
         raise _refuse(study, "its carriers are not dilute")
     ends = {}
     for t in study.terminals:

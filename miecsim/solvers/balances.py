@@ -141,7 +141,7 @@ class Balances:
         return np.stack(s, axis=1)
 
     def strengths(self) -> tuple[Array, Array]:
-        """Of each flux (F m,) and of each balance's contacts (N m,): the largest coefficient, relative to that of faces.
+        """Of each flux (F m,) and each balance's contacts (N m,): the largest coefficient relative to that of faces.
 
         Only coefficients of the same unknown in the same equation compare. Contacts count by their static part.
         """

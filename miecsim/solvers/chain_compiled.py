@@ -107,8 +107,9 @@ def _add(x: Array, k: int, a: Array, i: int, value: float, lanes: int) -> None:
 @_inline
 def _add_product(x: Array, k: int, a: Array, i: int, b: Array, j: int, lanes: int) -> None:
     for w in range(lanes):
-        x[k, w] += a[i, w] * b[j, w] - a[i, W + w] * b[j, W + w]
-        x[k, W + w] += a[i, w] * b[j, W + w] + a[i, W + w] * b[j, w]
+        re, im = x[k, w] + a[i, w] * b[j, w], x[k, W + w] + a[i, w] * b[j, W + w]
+        x[k, w] = re - a[i, W + w] * b[j, W + w]
+        x[k, W + w] = im + a[i, W + w] * b[j, w]
 
 
 @_inline
@@ -124,31 +125,52 @@ def _multiply(x: Array, k: int, b: Array, j: int, lanes: int) -> None:
 def _subtract_one(x: Array, k: int, i: int, j: int, lanes: int) -> None:
     """x[k] -= x[i] x[j]."""
     for w in range(lanes):
-        x[k, w] -= x[i, w] * x[j, w] - x[i, W + w] * x[j, W + w]
-        x[k, W + w] -= x[i, w] * x[j, W + w] + x[i, W + w] * x[j, w]
+        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
+        x[k, w] = re + x[i, W + w] * x[j, W + w]
+        x[k, W + w] = im - x[i, W + w] * x[j, w]
 
 
 @_inline
 def _subtract_two(x: Array, k: int, i: int, j: int, step: int, lanes: int) -> None:
     """x[k] -= x[i] x[j] + x[i + 1] x[j + step]."""
     for w in range(lanes):
-        re = x[i, w] * x[j, w] - x[i, W + w] * x[j, W + w]
-        im = x[i, w] * x[j, W + w] + x[i, W + w] * x[j, w]
-        re += x[i + 1, w] * x[j + step, w] - x[i + 1, W + w] * x[j + step, W + w]
-        im += x[i + 1, w] * x[j + step, W + w] + x[i + 1, W + w] * x[j + step, w]
-        x[k, w] -= re
-        x[k, W + w] -= im
+        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
+        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
+        re, im = re - x[i + 1, w] * x[j + step, w], im - x[i + 1, w] * x[j + step, W + w]
+        re, im = re + x[i + 1, W + w] * x[j + step, W + w], im - x[i + 1, W + w] * x[j + step, w]
+        x[k, w] = re
+        x[k, W + w] = im
+
+
+@_inline
+def _finish_one(x: Array, k: int, i: int, j: int, b: Array, n: int, lanes: int) -> None:
+    """x[k] = (x[k] - x[i] x[j]) b[n]."""
+    for w in range(lanes):
+        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
+        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
+        x[k, w] = re * b[n, w] - im * b[n, W + w]
+        x[k, W + w] = re * b[n, W + w] + im * b[n, w]
+
+
+@_inline
+def _finish_two(x: Array, k: int, i: int, j: int, step: int, b: Array, n: int, lanes: int) -> None:
+    """x[k] = (x[k] - x[i] x[j] - x[i + 1] x[j + step]) b[n]."""
+    for w in range(lanes):
+        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
+        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
+        re, im = re - x[i + 1, w] * x[j + step, w], im - x[i + 1, w] * x[j + step, W + w]
+        re, im = re + x[i + 1, W + w] * x[j + step, W + w], im - x[i + 1, W + w] * x[j + step, w]
+        x[k, w] = re * b[n, w] - im * b[n, W + w]
+        x[k, W + w] = re * b[n, W + w] + im * b[n, w]
 
 
 @_inline
 def _invert(x: Array, k: int, a: Array, i: int, lanes: int) -> None:
-    """x = 1 / a, scaled so that |a|^2 neither overflows nor vanishes."""
+    """x = 1 / a, for |a| between 1e-150 and 1e150."""
     for w in range(lanes):
-        s = max(abs(a[i, w]), abs(a[i, W + w]))
-        re, im = a[i, w] / s, a[i, W + w] / s
-        d = s * (re * re + im * im)
-        x[k, w] = re / d
-        x[k, W + w] = -im / d
+        d = 1.0 / (a[i, w] * a[i, w] + a[i, W + w] * a[i, W + w])
+        x[k, w] = a[i, w] * d
+        x[k, W + w] = -a[i, W + w] * d
 
 
 @_inline
@@ -170,8 +192,8 @@ def _cell_plus_dot(
     for w in range(lanes):
         re, im = g, c * omega[0, w]
         for n in range(m):
-            re += a[i + n, w] * b[j + n * step, w] - a[i + n, W + w] * b[j + n * step, W + w]
-            im += a[i + n, w] * b[j + n * step, W + w] + a[i + n, W + w] * b[j + n * step, w]
+            re, im = re + a[i + n, w] * b[j + n * step, w], im + a[i + n, w] * b[j + n * step, W + w]
+            re, im = re - a[i + n, W + w] * b[j + n * step, W + w], im + a[i + n, W + w] * b[j + n * step, w]
         x[k, w] = re
         x[k, W + w] = im
 
@@ -255,24 +277,36 @@ def _reduce(table: Array, k: int, i: int, j: int, step: int, terms: int, lanes: 
 
 
 @_inline
+def _finish(table: Array, k: int, i: int, j: int, step: int, terms: int, inverse: Array, n: int, lanes: int) -> None:
+    """The same, then times inverse[n]."""
+    left = terms - 2 if terms > 0 and terms % 2 == 0 else terms - terms % 2
+    for l in range(0, left, 2):
+        _subtract_two(table, k, i + l, j + l * step, step, lanes)
+    if left == terms:
+        _multiply(table, k, inverse, n, lanes)
+    elif left == terms - 1:
+        _finish_one(table, k, i + left, j + left * step, inverse, n, lanes)
+    else:
+        _finish_two(table, k, i + left, j + left * step, step, inverse, n, lanes)
+
+
+@_inline
 def _solve(table: Array, at: Ints, inverse: Array, m: int, p: int, lanes: int) -> None:
-    """[D | Kb | rhs] -> [. | X | z] by LU without exchange of rows, row by row.
+    """[D | Kb | rhs] -> [. | X | z] by LU without exchange of rows, row by row; U has a unit diagonal.
 
     Row and column stand in row at[r, c] of the table. Looked up, not computed: the compiler would test once, for whole
     ranges of r and c, whether operands overlap, find that they do, and fall back to scalar code.
     """
     cols = 2 * m + p
     for r in range(m):
-        for c in range(cols):
-            _reduce(table, at[r, c], at[r, 0], at[0, c], cols, min(r, c), lanes)
-            if c < r:
-                _multiply(table, at[r, c], inverse, c, lanes)
+        for c in range(r + 1):
+            _reduce(table, at[r, c], at[r, 0], at[0, c], cols, c, lanes)
         _invert(inverse, r, table, at[r, r], lanes)
-    for r in range(m - 1, -1, -1):
+        for c in range(r + 1, cols):
+            _finish(table, at[r, c], at[r, 0], at[0, c], cols, r, inverse, r, lanes)
+    for r in range(m - 2, -1, -1):
         for c in range(m, cols):
-            if r < m - 1:
-                _reduce(table, at[r, c], at[r, r + 1], at[r + 1, c], cols, m - 1 - r, lanes)
-            _multiply(table, at[r, c], inverse, r, lanes)
+            _reduce(table, at[r, c], at[r, r + 1], at[r + 1, c], cols, m - 1 - r, lanes)
 
 
 @_inline

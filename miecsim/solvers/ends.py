@@ -16,7 +16,6 @@ from miecsim.blocks import Blocks, PortContact
 from miecsim.errors import SolveError
 from miecsim.typing import Array, Complex
 
-
 # Beyond this ratio of a link to the cell beside it more than eight digits would be lost.
 LARGEST_LINK = 1e8
 
@@ -88,7 +87,8 @@ def _refuse_drowned(blocks: Blocks, node: int, own: Complex, Ka: Array) -> None:
     worst = float(np.max(link / np.where(face > 0, face, np.inf)[None, :, None]))
     if worst > LARGEST_LINK:
         raise SolveError(
-            f"a link at the end of the line conducts {worst:.1e} times better than the cell beside it; make it reversible"
+            f"a link at the end of the line conducts {worst:.1e} times better than the cell beside it; "
+            "make it reversible"
         )
 
 

@@ -21,15 +21,21 @@ from miecsim.blocks import Blocks
 from miecsim.errors import InputError, SolveError
 from miecsim.solvers.balances import Balances, Readings, Terms, clean, unknowns
 from miecsim.solvers.linear import Factor, Structure, factorise_scaled, nested_dissection
-from miecsim.typing import Array, Complex, Ints
+from miecsim.typing import Array, Bools, Complex, Ints
 
 BACKWARD_TOLERANCE = 1e-14  # per equation, max_i |r| / max_i (|A||x| + |b|)
-FORWARD_TOLERANCE = 1e-11  # what a further correction would still change, relative to the largest unknown of its field
-CORRECTIONS = 8  # a healthy system takes one; each further one gains at least a factor two
+# Corrections shrink by a factor from one to the next, which tells how much is still to come: an error in what the
+# rounded matrix has stiffened would hide in a first correction, however small. At least two are made.
+FORWARD_TOLERANCE = 1e-11  # of the largest unknown of a field
+ROUND_OFF = 1e-13  # corrections below this say no more
+CORRECTIONS = 8
 WEAK = 1e-6  # faces this much weaker than others separate inventories
+HELD = 1e-3  # a set whose nodes and contacts hold it this much better, relative to its faces, needs no inventory
 _FLOOR = 1e-6  # fields smaller than this, scaled, are judged against it
 
 Progress = Callable[[int, int], None]
+# Per part of A(w): places in the pattern, and the values that go there.
+Entries = tuple[tuple[Ints, Array], ...]
 
 
 # ---------------------------------------------------------------- the linear system and its solution
@@ -43,10 +49,11 @@ class Inventories:
     sizes: Ints
     rows: Terms  # (g, N m)
     drive: Terms  # (g, P)
+    hold: Array  # (g, k) what each part of nodes and contacts adds to the hold on the set, relative to its faces
 
     @classmethod
     def of(cls, balances: Balances, rank: Ints) -> Inventories:
-        """One for each set, joined by faces within a factor `WEAK` of each other, that no contact as good as those holds.
+        """One for each set joined by faces within a factor `WEAK` of each other, that no contact of that order holds.
 
         The target is the balance eliminated last, by `rank`. Where only storage is left of a sum it is divided by
         i w, which serves w = 0 as well.
@@ -73,7 +80,26 @@ class Inventories:
         )
         rows = balances.nodes.plus(balances.contacts).after(W).plus(balances.faces.after(clean(W @ balances.incidence)))
         drive = balances.drive.after(W)
-        return cls(np.concatenate(targets), np.diff(W.indptr), *_divided(rows, drive))
+        return cls(np.concatenate(targets), np.diff(W.indptr), *_divided(rows, drive), _hold(balances, W))
+
+    def needed(self, s: Complex) -> Bools:
+        """(g,) whether the faces of a set are so much stronger than its hold that its level drowns at this frequency.
+
+        A sum over strong nodes, on the other hand, drowns what single nodes do.
+        """
+        return np.asarray(self.hold @ np.abs(s) < HELD)
+
+
+def _hold(balances: Balances, W: Any) -> Array:
+    """Largest ratio, over unknowns that faces act on, of the coefficients of nodes and contacts to those of faces."""
+    n_nodes, m = balances.shape
+    by_field = sp.csr_matrix(np.tile(np.eye(m), (n_nodes, 1)))
+    faces = (W @ (abs(balances.incidence) @ (abs(balances.faces.parts[0]) @ by_field))).toarray()
+    out = np.zeros((W.shape[0], len(balances.nodes.parts)))
+    for k, part in enumerate(balances.nodes.plus(balances.contacts).parts):
+        own = (W @ (abs(part) @ by_field)).toarray()
+        out[:, k] = np.divide(own, faces, out=np.zeros_like(own), where=faces > 0.0).max(axis=1, initial=0.0)
+    return out
 
 
 def _divided(rows: Terms, drive: Terms) -> tuple[Terms, Terms]:
@@ -105,135 +131,150 @@ class SparsePattern:
     balances: Balances
     inventories: Inventories
     order: Ints  # (N m,) order[k] is the unknown eliminated k-th
-    kept: Array  # (N m,) 1 where a row is the balance itself
-    weight: Array  # (N m,) of each row in that order: keeps inventories from being chosen as pivots early
+    rank: Ints  # (N m,) its inverse
     structure: Structure
-    values: tuple[tuple[Ints, Array], ...]  # entries of each part of A(w), and what it puts there
+    plain: Entries  # without inventories
+    sums: Entries  # the rows of inventories
 
     @classmethod
     def from_blocks(cls, blocks: Blocks) -> SparsePattern:
-        balances = Balances.from_blocks(blocks)
-        n_nodes, m = balances.shape
-        size = n_nodes * m
-        ones = np.ones(2 * len(blocks.left))
+        own = Balances.from_blocks(blocks)
+        n_nodes, m = own.shape
         ends = (np.r_[blocks.left, blocks.right], np.r_[blocks.right, blocks.left])
-        order = unknowns(nested_dissection(sp.coo_matrix((ones, ends), shape=(n_nodes, n_nodes))), m).ravel()
-        inventories = Inventories.of(balances, _inverse(order))
-        large = inventories.targets[inventories.sizes > size // 20]
+        graph = sp.coo_matrix((np.ones(len(ends[0])), ends), shape=(n_nodes, n_nodes))
+        order = unknowns(nested_dissection(graph), m).ravel()
+        inventories = Inventories.of(own, _inverse(order))
+        # a sum over much of the cell has a place in most columns: it is eliminated last, so that it spreads nowhere
+        large = inventories.targets[inventories.sizes > len(order) // 20]
         order = np.concatenate([order[~np.isin(order, large)], large])
-        kept = np.ones(size)
-        kept[inventories.targets] = 0.0
-        kept[np.diff(balances.fixed.indptr) > 0] = 0.0
-        weight = np.ones(size)
-        weight[_inverse(order)[inventories.targets]] = np.exp2(-np.ceil(np.log2(np.maximum(inventories.sizes, 1))))
-        return cls(balances, inventories, order, kept, weight, *_aligned(balances, inventories, kept, order))
+        balanced = sp.diags((np.diff(own.fixed.indptr) == 0).astype(float))
+        plain = own.faces.after(own.incidence).plus(own.nodes).plus(own.contacts).after(balanced)
+        plain = Terms((plain.parts[0] + own.fixed, *plain.parts[1:]))
+        g = np.arange(len(inventories.targets))
+        sums = inventories.rows.after(sp.csr_matrix((np.ones(len(g)), (inventories.targets, g)), (len(order), len(g))))
+        return cls(own, inventories, order, _inverse(order), *_aligned(plain, sums, order))
 
-    def matrix(self, s: Complex) -> Complex:
-        """Entries of A(w) in the places of `structure`."""
-        data = np.zeros(len(self.structure.rows), dtype=complex)
-        for (places, values), factor in zip(self.values, s, strict=True):
+    def solve(self, omega: float, s: Complex, V: Complex) -> Response:
+        """Port voltages V (P, P_exc). Raises SolveError, naming the frequency, where no digits can be vouched for."""
+        system = _System(self, s, V, self.inventories.needed(s))
+        try:
+            factor = system.factorise()
+            x, error, steps, good = system.refined(factor)
+            if not good and not factor.pivoting:
+                factor.pivot()
+                x, error, steps, good = system.refined(factor)
+            if not good:
+                raise SolveError(
+                    f"no digits can be vouched for (backward error {error:.1e} after {steps} corrections): "
+                    "singular to rounding"
+                )
+        except SolveError as failure:
+            raise SolveError(f"small signal at {omega / (2 * np.pi):.4g} Hz: {failure}") from failure
+        return Response(omega, x.reshape(*self.balances.shape, -1), error, steps, factor.pivoting)
+
+
+@dataclass(frozen=True)
+class _System:
+    """A(w) x = b(w) at one frequency."""
+
+    pattern: SparsePattern
+    s: Complex  # factors of the parts
+    V: Complex
+    needed: Bools  # inventories in use
+
+    @property
+    def targets(self) -> Ints:
+        return self.pattern.inventories.targets[self.needed]
+
+    def matrix(self) -> Complex:
+        """Entries of A(w) in the places of the pattern."""
+        p = self.pattern
+        data = np.zeros(len(p.structure.rows), dtype=complex)
+        for (places, values), factor in zip(p.plain, self.s, strict=True):
             data[places] += factor * values
+        if self.needed.any():
+            replaced = np.zeros(len(p.order), dtype=bool)
+            replaced[p.rank[self.targets]] = True
+            data[replaced[p.structure.rows]] = 0.0
+            for (places, values), factor in zip(p.sums, self.s, strict=True):
+                data[places] += factor * values * replaced[p.structure.rows[places]]
         return data
 
-    def factorise(self, s: Complex) -> Factor:
+    def factorise(self) -> Factor:
         """Raises SolveError when nothing fixes the level of a field, or the matrix is singular."""
-        data, at = self.matrix(s), self.structure
+        p, at, data = self.pattern, self.pattern.structure, self.matrix()
         magnitude = np.abs(data.real) + np.abs(data.imag)
         empty = np.flatnonzero(np.maximum.reduceat(magnitude[at.by_row], at.row_start[:-1]) == 0.0)
         if len(empty):
-            node, row = divmod(int(self.order[empty[0]]), self.balances.shape[1])
-            raise SolveError(f"nothing fixes field {row} around node {node}: neither contact nor storage")
-        row_scale, column = at.scales(magnitude, 4)
-        row_scale = row_scale * self.weight
-        scaled = sp.csc_matrix(
-            (data * row_scale[at.rows] * column[at.columns], at.rows, at.column_start), shape=(len(column),) * 2
-        )
-        return factorise_scaled(scaled, row_scale, column, ordered=True)
+            node, field = divmod(int(p.order[empty[0]]), p.balances.shape[1])
+            raise SolveError(f"nothing fixes the level of field {field} around node {node}: no contact and no storage")
+        row, column = at.scales(magnitude, 4)
+        # sums are made small, or they would be chosen as pivots long before their turn
+        row[p.rank[self.targets]] *= np.exp2(-np.ceil(np.log2(p.inventories.sizes[self.needed])))
+        scaled = (data * row[at.rows] * column[at.columns], at.rows, at.column_start)
+        return factorise_scaled(sp.csc_matrix(scaled, shape=(len(row),) * 2), row, column, ordered=True)
 
-    def right_side(self, s: Complex, V: Complex) -> Complex:
-        """b(w), (N m, P_exc), for port voltages V (P, P_exc)."""
-        b = self.kept[:, None] * self.balances.drive.times(s, V)
-        b[self.inventories.targets] = self.inventories.drive.times(s, V)
-        return np.asarray(b + self.balances.fixed_drive @ V)
+    def right_side(self) -> Complex:
+        """b(w), (N m, P_exc)."""
+        own = self.pattern.balances
+        b = own.drive.times(self.s, self.V)
+        b[self.targets] = self.pattern.inventories.drive.times(self.s, self.V)[self.needed]
+        return np.asarray(b + own.fixed_drive @ self.V)
 
-    def applied(self, s: Complex, x: Complex) -> Complex:
-        """A(w) x, every flux formed once and the fluxes inside an inventory not at all."""
-        own = self.balances
-        out = own.nodes.times(s, x) + own.contacts.times(s, x) + own.incidence @ own.faces.times(s, x)
-        out *= self.kept[:, None]
-        out[self.inventories.targets] = self.inventories.rows.times(s, x)
-        return np.asarray(out + own.fixed @ x)
+    def applied(self, x: Complex) -> Complex:
+        """A(w) x, every flux formed once and those inside an inventory not at all."""
+        own = self.pattern.balances
+        out = own.nodes.times(self.s, x) + own.contacts.times(self.s, x)
+        out += own.incidence @ own.faces.times(self.s, x)
+        out[self.targets] = self.pattern.inventories.rows.times(self.s, x)[self.needed]
+        fixed = np.diff(own.fixed.indptr) > 0
+        out[fixed] = (own.fixed @ x)[fixed]
+        return np.asarray(out)
 
-    def solve(self, omega: float, s: Complex, V: Complex) -> Response:
-        """Raises SolveError, naming the frequency, where the answer cannot be stood behind."""
-        try:
-            factor = self.factorise(s)
-            x, error, steps, good = self._refined(factor, s, V)
-            if not good and not factor.pivoting:
-                factor.pivot()
-                x, error, steps, good = self._refined(factor, s, V)
-        except SolveError as failure:
-            raise SolveError(f"small signal at {omega / (2 * np.pi):.4g} Hz: {failure}") from failure
-        if not good:
-            raise SolveError(
-                f"small signal at {omega / (2 * np.pi):.4g} Hz: no digits can be vouched for (backward error "
-                f"{error:.1e} after {steps} corrections): the system is singular to rounding there"
-            )
-        return Response(omega, x.reshape(*self.balances.shape, -1), error, steps, factor.pivoting)
-
-    def _refined(self, factor: Factor, s: Complex, V: Complex) -> tuple[Complex, float, int, bool]:
-        """x, its backward error, corrections made, and whether another would change x by less than it may."""
-        b = self.right_side(s, V)
-        x, step, left, error = self._apply(factor, b), 1.0, np.inf, np.inf
+    def refined(self, factor: Factor) -> tuple[Complex, float, int, bool]:
+        """x, its backward error, corrections made, and whether further ones would change x by less than they may."""
+        b = self.right_side()
+        x, step, gain = self._inverse_times(factor, b), 1.0, 1.0
         size = self._sizes(factor, x, b)
         for count in range(CORRECTIONS + 1):
-            residual = b - self.applied(s, x)
+            residual = b - self.applied(x)
             error = self._backward_error(residual, size)
-            if error <= BACKWARD_TOLERANCE and left <= FORWARD_TOLERANCE:
+            converged = step <= ROUND_OFF or (gain <= 0.5 and step * gain <= FORWARD_TOLERANCE * (1.0 - gain))
+            if count >= 2 and error <= BACKWARD_TOLERANCE and converged:
                 return x, error, count, True
-            if not np.isfinite(error) or count == CORRECTIONS:
+            stuck = count >= 3 and gain > 0.5 and step > ROUND_OFF
+            if not np.isfinite(error) or stuck or count == CORRECTIONS:
                 break
-            correction = self._apply(factor, residual)
+            correction = self._inverse_times(factor, residual)
             x = x + correction
             before, step = step, self._step(factor, correction, x)
             gain = step / before if before > 0.0 else 0.0
-            if count and gain > 0.5 and step > FORWARD_TOLERANCE:
-                break
-            # corrections shrink by `gain`, so that this much is still to come
-            left = step if count == 0 or step <= FORWARD_TOLERANCE else step * gain / (1.0 - gain)
         return x, error, count, False
 
-    def _apply(self, factor: Factor, b: Complex) -> Complex:
-        x = np.empty_like(b)
-        x[self.order] = factor.apply(b[self.order])
-        return x
+    def _inverse_times(self, factor: Factor, b: Complex) -> Complex:
+        return np.asarray(factor.apply(b[self.pattern.order])[self.pattern.rank])
 
     def _sizes(self, factor: Factor, x: Complex, b: Complex) -> Array:
         """|A||x| + |b|, (N m, P_exc)."""
-        size = np.empty(b.shape)
-        size[self.order] = abs(factor.matrix) @ (np.abs(x[self.order]) / factor.column[:, None]) / factor.row[:, None]
-        return np.asarray(size + np.abs(b))
+        order, rank = self.pattern.order, self.pattern.rank
+        scaled = abs(factor.matrix) @ (np.abs(x[order]) / factor.column[:, None])
+        return np.asarray((scaled / factor.row[:, None])[rank] + np.abs(b))
 
     def _backward_error(self, residual: Complex, size: Array) -> float:
         """Worst over equations and excitations of max_i |r| / max_i size; an inventory is an equation of its own."""
         if not np.all(np.isfinite(residual)):
             return float("inf")
-        left, single = np.abs(residual), self.inventories.targets
-        worst = [_ratio(left[single], size[single])]
-        n_nodes, m = self.balances.shape
-        for row in range(m):
-            own = np.arange(n_nodes) * m + row
-            own = own[self.kept[own] > 0]
-            if len(own):
-                worst.append(_ratio(left[own].max(axis=0), size[own].max(axis=0)))
-        return max(worst)
+        left, whole = np.abs(residual), size.copy()
+        worst = _ratio(left[self.targets], whole[self.targets])
+        left[self.targets] = whole[self.targets] = 0.0
+        by_equation = (v.reshape(*self.pattern.balances.shape, -1).max(axis=0) for v in (left, whole))
+        return max(worst, _ratio(*by_equation))
 
     def _step(self, factor: Factor, correction: Complex, x: Complex) -> float:
         """Largest correction relative to the largest unknown, field by field, in the scaled unknowns."""
-        scale = np.empty(len(self.order))
-        scale[self.order] = factor.column
+        scale = factor.column[self.pattern.rank][:, None]
         change, value = (
-            (np.abs(v) / scale[:, None]).reshape(*self.balances.shape, -1).max(axis=0) for v in (correction, x)
+            (np.abs(v) / scale).reshape(*self.pattern.balances.shape, -1).max(axis=0) for v in (correction, x)
         )
         return _ratio(change, np.maximum(value, _FLOOR * value.max(axis=0)))
 
@@ -249,27 +290,19 @@ def _inverse(order: Ints) -> Ints:
     return rank
 
 
-def _aligned(
-    balances: Balances, inventories: Inventories, kept: Array, order: Ints
-) -> tuple[Structure, tuple[tuple[Ints, Array], ...]]:
-    """Union of the patterns of the parts of A(w), in the order of elimination, and where each entry stands in it."""
-    n, g = len(order), len(inventories.targets)
-    inject = sp.csr_matrix((np.ones(g), (inventories.targets, np.arange(g))), shape=(n, g))
-    keep = sp.diags(kept)
-    whole = balances.faces.after(balances.incidence).plus(balances.nodes).plus(balances.contacts)
-    parts = [keep @ a + inject @ i for a, i in zip(whole.parts, inventories.rows.parts, strict=True)]
-    parts[0] = parts[0] + balances.fixed
-    # a row without entries keeps a zero, so that it is seen
-    parts = [clean(part)[order][:, order].tocsc() for part in parts]
-    union = sp.csc_matrix(sum((abs(part) for part in parts), sp.identity(n) if g else sp.csc_matrix((n, n))))
+def _aligned(plain: Terms, sums: Terms, order: Ints) -> tuple[Structure, Entries, Entries]:
+    """Union of the patterns of all parts and the diagonal, in the order of elimination, and where each entry stands."""
+    n = len(order)
+    parts = [clean(part)[order][:, order].tocsc() for part in (*plain.parts, *sums.parts)]
+    union = sp.csc_matrix(sum((abs(part) for part in parts), sp.identity(n)))
     union.sort_indices()
     keys = np.repeat(np.arange(n, dtype=np.int64), np.diff(union.indptr)) * n + union.indices
-    values = []
+    entries = []
     for part in parts:
         part.sort_indices()
         own = np.repeat(np.arange(n, dtype=np.int64), np.diff(part.indptr)) * n + part.indices
-        values.append((np.searchsorted(keys, own), part.data))
-    return Structure.of(union), tuple(values)
+        entries.append((np.searchsorted(keys, own), part.data))
+    return Structure.of(union), tuple(entries[: len(plain.parts)]), tuple(entries[len(plain.parts) :])
 
 
 # ---------------------------------------------------------------- what the rest of the program calls
