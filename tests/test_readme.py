@@ -33,3 +33,14 @@ def test_what_it_points_to_exists() -> None:
         assert (ROOT / target).exists(), target
     for name in re.findall(r"`(test_\w+\.py)`", (ROOT / "tests" / "README.md").read_text(encoding="utf-8")):
         assert (ROOT / "tests" / name).exists(), name
+
+
+def test_case_format_is_complete() -> None:
+    """Every law, preset, reference and key that the reader knows is in the description of the case file."""
+    from miecsim.case.laws import LAWS
+    from miecsim.case.presets import PRESETS
+    from miecsim.case.studies import REFERENCES
+
+    text = (ROOT / "cases" / "FORMAT.md").read_text(encoding="utf-8")
+    for word in (*LAWS, *PRESETS, *REFERENCES):
+        assert f"`{word}`" in text or f'"{word}"' in text, word
