@@ -1,4 +1,5 @@
-"""Every shipped case: it reads, runs, reaches the figures it expects of itself, and survives nothing that is wrong with it."""
+"""Every shipped case: it reads, runs, reaches the figures it expects of itself, and survives nothing that is wrong
+with it."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def test_case_is_documented(case: Path) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_every_way_of_getting_a_key_wrong_is_told(case: Path) -> None:
-    """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line each."""
+    """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line
+    each."""
     text = (case / "case.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
     assert [fault for label, path, wrong in mutations(text, set()) for fault in faults(label, path, wrong, data)] == []

@@ -29,7 +29,8 @@ def test_continuous_integration_uses_the_test_command() -> None:
 
 
 def test_what_it_points_to_exists() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", README) + ["tests/README.md", "cases/README.md", "CITATION.cff", "LICENSE"]:
+    others = ["tests/README.md", "cases/README.md", "cases/FORMAT.md", "CITATION.cff", "LICENSE"]
+    for target in re.findall(r"\]\(([^)]+)\)", README) + others:
         assert (ROOT / target).exists(), target
     for name in re.findall(r"`(test_\w+\.py)`", (ROOT / "tests" / "README.md").read_text(encoding="utf-8")):
         assert (ROOT / "tests" / name).exists(), name

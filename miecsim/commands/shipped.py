@@ -14,7 +14,8 @@ from miecsim.errors import InputError
 
 
 def shipped_folder() -> Path:
-    """The folder of cases: ./cases, that of the source tree, or the copy in an installed package; InputError if none."""
+    """The folder of cases: ./cases, that of the source tree, or the copy in an installed package; InputError if
+    none."""
     package = Path(__file__).resolve().parents[1]
     for folder in (Path.cwd() / "cases", package.parent / "cases", package / "shipped_cases"):
         if any(folder.glob("*/case.toml")):
@@ -46,15 +47,13 @@ def _headline(path: Path) -> tuple[str, str]:
 
 
 def new_command(name: str, source: str) -> None:
-    """Copy case.toml (and README.md) of `source` to the new directory `name`."""
+    """Copy the case.toml of `source` to the new directory `name` (its README tells of the old values, and stays)."""
     target = Path(name)
     if target.exists():
         raise InputError(f"{target}: exists already; choose another name")
     origin = _find(source)
     target.mkdir(parents=True)
-    for part in ("case.toml", "README.md"):
-        if (origin / part).exists():
-            shutil.copyfile(origin / part, target / part)
+    shutil.copyfile(origin / "case.toml", target / "case.toml")
     Console().print(f"{target / 'case.toml'} is a copy of {origin / 'case.toml'}; edit it, then: miecsim run {target}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -28,17 +30,23 @@ NAMES = {
 }
 
 
+# With more studies side by side the table needs its width for figures.
+MOST_WITH_MEANING = 2
+
+
 def summary_table(record: RunRecord) -> Table:
     """One row per figure, one column per study."""
     table = Table(title=record.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("figure", no_wrap=True)
     for study in record.studies:
         table.add_column(study.name, justify="right", no_wrap=True)
-    table.add_column("meaning", style="dim", overflow="fold")
+    few = len(record.studies) <= MOST_WITH_MEANING
+    if few:
+        table.add_column("meaning", style="dim", overflow="fold")
     names = list(dict.fromkeys(name for study in record.studies for name in study.summary))
     for name in sorted(names, key=_rank):
         cells = [_cell(study.summary.get(name)) for study in record.studies]
-        table.add_row(name, *cells, _meaning(name, record))
+        table.add_row(name, *cells, *([_meaning(name, record)] if few else []))
     return table
 
 
@@ -54,26 +62,29 @@ def _meaning(name: str, record: RunRecord) -> str:
     return notes.pop() if len(notes) == 1 else NAMES.get(name.partition(".")[0], "")
 
 
-def _cell(quantity: Quantity | None) -> str:
-    if quantity is None:
+def _cell(quantity: Quantity | None, digits: int = 3) -> str:
+    if quantity is None or quantity.value != quantity.value:
         return "-"
     if quantity.unit == "1":
-        return f"{quantity.value:.4g}"
-    return format_quantity(quantity.value, quantity.unit.replace(" ", "*"))
+        return f"{quantity.value:.{digits}g}"
+    return format_quantity(quantity.value, quantity.unit.replace(" ", "*"), digits)
 
 
-def check_table(record: RunRecord) -> Table:
-    """Each figure that the case expects, what was read and whether it is within its tolerance."""
+def check_table(record: RunRecord, binding: Sequence[bool]) -> Table:
+    """Each figure that the case expects, what was read and whether it is within its tolerance.
+
+    A check that is not binding (its parameters were overridden) has changed, not failed.
+    """
     table = Table(title="Checks of the case", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("", "check", "read", "expected", "error (allowed)"):
         table.add_column(column, justify="left" if column in ("", "check") else "right", no_wrap=column != "check")
-    for c in record.checks:
+    for c, must in zip(record.checks, binding, strict=True):
         unit = "1" if c["unit"] in ("", "1") else c["unit"]
         table.add_row(
-            "ok" if c["passed"] else "FAILED",
+            "ok" if c["passed"] else "FAILED" if must else "changed",
             f"{c['study']} {c['quantity']}",
-            _cell(Quantity(c["read"], unit)),
-            _cell(Quantity(c["expected"], unit)),
+            _cell(Quantity(c["read"], unit), 5),
+            _cell(Quantity(c["expected"], unit), 5),
             f"{c['error']:.1g} ({c['tolerance']:g})",
         )
     return table

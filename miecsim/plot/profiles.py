@@ -32,7 +32,7 @@ from miecsim.typing import Array, Complex
 
 LEFT, RIGHT, BOTTOM, GAP = 1.35, 0.3, 1.0, 0.25  # cm
 UPPER, LOWER, TITLE = 3.6, 2.8, 0.45  # cm
-NOTHING = 1e-9  # a modulus below this fraction of the largest has no phase: it is rounding
+NOTHING = 1e-4  # a modulus below this fraction of the largest cannot be seen, and its phase misleads
 
 Spans = Sequence[tuple[str, float, float]]
 
@@ -60,7 +60,9 @@ def rail_profiles(study: StudyRecord, *, layers: Spans = ()) -> Figure:
             axes[0][k].set_title(frequency, fontsize=8, pad=3, loc="left")
             axes[1][k].set_xlabel(f"x / {display.unit}")
             axes[1][k].set_xlim(float(x[0]), float(x[-1]))
-            axes[1][k].xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+            # the last label of a panel would run into the first of the next
+            prune = "upper" if k < n_k - 1 else None
+            axes[1][k].xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10], prune=prune))
             for upper_or_lower in (axes[0][k], axes[1][k]):
                 draw_layers(upper_or_lower, layers, display.factor, named=False)
         _limits(axes, study)

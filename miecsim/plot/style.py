@@ -129,9 +129,17 @@ def legend(figure: Figure, handles: Sequence[Line2D], *, columns: int, left: flo
         )
 
 
+NAMES = {
+    "de_levie": "de Levie",
+    "two_rail": "two-rail line",
+    "linear_pnp": "linear Poisson-Nernst-Planck",
+    "film_on_blocking_substrate": "film on blocking substrate",
+}
+
+
 def readable(name: str) -> str:
     """A name of a study, rail or closed form as it stands in a figure."""
-    return name.replace("_", " ")
+    return NAMES.get(name, name.replace("_", " "))
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:

@@ -13,7 +13,7 @@ from miecsim.case.load import Case
 from miecsim.errors import InputError, SolveError
 from miecsim.results import GridRecord, Quantity, RunRecord, StudyRecord, software_versions
 from miecsim.run.build import shared_widths, system_of
-from miecsim.run.checks import evaluate, figures_of
+from miecsim.run.checks import evaluate, figures_of, refuse_unknown
 from miecsim.run.references import reference
 from miecsim.run.summary import summarise
 from miecsim.solvers.impedance import Amplitudes, Spectrum, amplitudes, impedance
@@ -28,6 +28,10 @@ def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
     """Solve every study of `case`. Raises InputError (with the name of the case's file) and SolveError (with the
     study's)."""
     tell = progress or (lambda what, done: None)
+    try:
+        refuse_unknown(case.checks)
+    except InputError as error:
+        raise InputError(f"{case.file}: {error}") from None
     started = time.perf_counter()
     timings: dict[str, float] = {}
     variants = [case.for_study(study.name) for study in case.studies]

@@ -15,6 +15,12 @@ from miecsim.solvers.steady import OperatingPoint
 from miecsim.units import format_quantity
 
 ELECTRONIC = ("electron", "hole", "polaron")
+# Every figure that a study can have; those of a layer end in .layer where there are several.
+FIGURES = (
+    *("sigma_ion", "sigma_eon", "transference_number_ion", "transference_number_eon", "sigma_amb"),
+    *("chemical_capacitance", "D_chem", "debye_length", "R_ion", "R_eon"),
+    *("R_high", "R_low", "C_low", "R_dc", "reference_error"),
+)
 
 
 def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Spectrum) -> dict[str, Quantity]:
