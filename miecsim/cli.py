@@ -60,8 +60,10 @@ def list_(where: Annotated[Path | None, typer.Argument(metavar="DIR", help="A fo
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Directory of the new case.")], source: Annotated[str,
-    typer.Option("--from", metavar="CASE", help="A case directory, or the name of a shipped case.")],
+    name: Annotated[str, typer.Argument(help="Directory of the new case.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="CASE", help="A case directory, or the name of a shipped case.")
+    ],
 ) -> None:
     """Start a case of your own as a copy of another."""
     from miecsim.commands.shipped import new_command

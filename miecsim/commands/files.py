@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from miecsim.plot import bode, nyquist, rail_profiles, save, steady
 from miecsim.results import RunRecord, StudyRecord, layer_spans, write_result, write_summary
 
 # Spectra whose widths differ by more are drawn on a Nyquist plot each.
 LARGEST_RATIO = 12.0
+
+
+def write_all(record: RunRecord, folder: Path) -> list[Path]:
+    """Write the result first, then the summary, then the figures; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result, summary = folder / "result.h5", folder / "summary.json"
+    write_result(result, record)
+    write_summary(summary, record)
+    figures = figures_of(record)
+    _draw(figures, folder)
+    return [result, summary, *(folder / f"{name}{suffix}" for name in figures for suffix in (".png", ".svg"))]
+
+
+def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure of a run, by the name of its file."""
+    figures: dict[str, Callable[[], Figure]] = {"bode": partial(bode, record.studies)}
+    if _comparable(record):
+        figures["nyquist"] = partial(nyquist, record.studies)
+    else:
+        figures |= {f"{study.name}_nyquist": partial(nyquist, study) for study in record.studies}
+    spans = layer_spans(record.grid)
+    for i, study in enumerate(record.studies):
+        figures[f"{study.name}_rails"] = partial(rail_profiles, study, layers=spans)
+        if not any(_same_state(study, earlier) for earlier in record.studies[:i]):
+            figures[f"{study.name}_steady"] = partial(steady, study, layers=spans)
+    return figures
 
 
 def _comparable(record: RunRecord) -> bool:
@@ -26,23 +59,35 @@ def _same_state(one: StudyRecord, other: StudyRecord) -> bool:
     )
 
 
-def write_all(record: RunRecord, folder: Path) -> list[Path]:
-    """Write the result first, then the summary, then the figures; returns the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    result, summary = folder / "result.h5", folder / "summary.json"
-    write_result(result, record)
-    write_summary(summary, record)
-    figures = {"bode": bode(record.studies)}
-    if _comparable(record):
-        figures["nyquist"] = nyquist(record.studies)
-    else:
-        figures |= {f"{study.name}_nyquist": nyquist(study) for study in record.studies}
-    spans = layer_spans(record.grid)
-    for i, study in enumerate(record.studies):
-        figures[f"{study.name}_rails"] = rail_profiles(study, layers=spans)
-        if not any(_same_state(study, earlier) for earlier in record.studies[:i]):
-            figures[f"{study.name}_steady"] = steady(study, layers=spans)
-    written = [result, summary]
-    for name, figure in figures.items():
-        written += save(figure, folder / name)
-    return written
+def _draw(figures: dict[str, Callable[[], Figure]], folder: Path) -> None:
+    """Draw and save. Rendering is most of the time of a small case, so a second process takes every other figure."""
+    names = list(figures)
+    theirs = names[1::2] if _may_fork() else []
+    child = _start(figures, theirs, folder) if theirs else 0
+    ours = [name for name in names if name not in theirs]
+    for name in ours:
+        save(figures[name](), folder / name)
+    if child and os.waitpid(child, 0)[1] != 0:
+        for name in theirs:  # again where its error can be seen
+            save(figures[name](), folder / name)
+
+
+def _may_fork() -> bool:
+    """A fork is safe while no other Python thread runs; macOS forbids it behind some of its libraries."""
+    return sys.platform.startswith("linux") and threading.active_count() == 1 and (os.cpu_count() or 1) > 1
+
+
+def _start(figures: dict[str, Callable[[], Figure]], names: list[str], folder: Path) -> int:
+    """Process number of a child that saves the figures `names` and exits with 0 if all are there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the BLAS, which looks after itself
+        child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        for name in names:
+            save(figures[name](), folder / name)
+        code = 0
+    finally:
+        os._exit(code)

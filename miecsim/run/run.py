@@ -19,7 +19,7 @@ from miecsim.run.summary import summarise
 from miecsim.solvers.impedance import Amplitudes, Spectrum, amplitudes, impedance
 from miecsim.solvers.steady import OperatingPoint, solve_steady
 from miecsim.system import System
-from miecsim.typing import Array, Bools, Complex
+from miecsim.typing import Array, Bools, Complex, Ints
 
 Progress = Callable[[str, float], None]  # (what is being done, fraction of the whole)
 
@@ -127,27 +127,29 @@ def _record(
     return replace(record, summary=dict(figures_of(record)))
 
 
-def _sections(system: System) -> tuple[Array, list[Array]]:
-    """Distinct positions along x and the nodes at each, so that 2D and 3D results have a profile along the cell."""
+def _sections(system: System) -> tuple[Array, Ints]:
+    """Distinct positions along x and the one of each node, so that 2D and 3D results have a profile along the cell."""
     x = system.nodes.position[:, 0]
-    if system.nodes.chain:
-        return x, [np.array([i]) for i in range(x.size)]
-    xs, inverse = np.unique(x, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    return xs, np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    if system.nodes.chain:  # both nodes of a junction are kept
+        return x, np.arange(x.size)
+    xs, section = np.unique(x, return_inverse=True)
+    return xs, section
 
 
-def _mean(values: Array | Complex, active: Bools, groups: list[Array]) -> Complex:
+def _mean(values: Array | Complex, active: Bools, section: Ints) -> Complex:
     """Mean over each section of the nodes where a field lives, nan where it does not."""
-    nan = complex(np.nan, np.nan)
-    return np.array([values[g[active[g]]].mean() if active[g].any() else nan for g in groups], dtype=complex)
+    n = int(section.max()) + 1
+    count = np.bincount(section[active], minlength=n)
+    parts = [np.bincount(section[active], part[active], minlength=n) for part in (values.real, values.imag)]
+    with np.errstate(invalid="ignore"):
+        return np.asarray((parts[0] + 1j * parts[1]) / count, dtype=complex)
 
 
 def _along(system: System, profile: Amplitudes) -> tuple[Array, dict[str, Complex]]:
-    x, groups = _sections(system)
+    x, section = _sections(system)
     active = system.laws.active
     rails = {
-        name: np.stack([_mean(amplitude[:, k], active[:, k], groups) for amplitude in profile.potential])
+        name: np.stack([_mean(amplitude[:, k], active[:, k], section) for amplitude in profile.potential])
         for k, name in enumerate(system.laws.state_map.names)
     }
     return x, rails
@@ -155,16 +157,16 @@ def _along(system: System, profile: Amplitudes) -> tuple[Array, dict[str, Comple
 
 def _steady(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array, str]]]:
     system = point.system
-    x, groups = _sections(system)
+    x, section = _sections(system)
     state_map, active = system.laws.state_map, system.laws.active
     state = state_map.at(point.u, np.arange(system.nodes.n))
     out: dict[str, tuple[Array, str]] = {}
     for k, carrier in enumerate(state_map.carriers):
-        out[f"potential_{carrier.name}"] = (_mean(state.Phi[k], active[:, k], groups).real, "V")
+        out[f"potential_{carrier.name}"] = (_mean(state.Phi[k], active[:, k], section).real, "V")
         if carrier.stored:
-            out[f"concentration_{carrier.name}"] = (_mean(state.c[k], active[:, k], groups).real, "mol/m^3")
+            out[f"concentration_{carrier.name}"] = (_mean(state.c[k], active[:, k], section).real, "mol/m^3")
     if state_map.has_phi:
-        out["potential"] = (_mean(state.phi, active[:, -1], groups).real, "V")
+        out["potential"] = (_mean(state.phi, active[:, -1], section).real, "V")
     return x, out
 
 

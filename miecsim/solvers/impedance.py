@@ -132,10 +132,8 @@ def amplitudes(point: OperatingPoint, frequency: Array) -> Amplitudes:
     """Complex amplitude of every potential along the cell for 1 V between the first two terminals, others open."""
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
     blocks = linearise(point.system, point.u, point.voltages)
-    ports = list(range(blocks.n_ports))
-    x, error = _solve_profiles(blocks, 2 * np.pi * f, ports)
-    Y = _complete(_currents(blocks, 2 * np.pi * f, x), _driven(blocks.n_ports))
-    V = np.stack([_open_voltages(y) for y in Y])
+    x, error = _solve_profiles(blocks, 2 * np.pi * f, list(range(blocks.n_ports)))
+    V = _open_voltages(blocks, 2 * np.pi * f, x)
     state = np.einsum("fnmp,fp->fnm", x, V)
     return Amplitudes(f, np.einsum("nkm,fnm->fnk", blocks.potential, state), float(error.max()))
 
@@ -226,13 +224,13 @@ def _complete(Y: Complex, driven: list[int]) -> Complex:
     return full
 
 
-def _open_voltages(Y: Complex) -> Complex:
-    """Voltages (P,) of all ports for +1/2 and -1/2... of the first two ports set to 1 and 0, the others open."""
-    ports = Y.shape[0]
-    V = np.zeros(ports, dtype=complex)
-    V[0] = 1.0
-    if ports > 2:
-        V[2:] = np.linalg.solve(Y[2:, 2:], -Y[2:, 0])
+def _open_voltages(blocks: Blocks, omega: Array, x: Complex) -> Complex:
+    """Voltages (n_f, P) of all ports for 1 V and 0 V at the first two, the others open."""
+    V = np.zeros((omega.size, blocks.n_ports), dtype=complex)
+    V[:, 0] = 1.0
+    if blocks.n_ports > 2:
+        Y = _complete(_currents(blocks, omega, x), _driven(blocks.n_ports))
+        V[:, 2:] = np.linalg.solve(Y[:, 2:, 2:], -Y[:, 2:, :1])[:, :, 0]
     return V
 
 
