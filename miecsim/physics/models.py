@@ -82,7 +82,7 @@ def composite_electrode(
         if layer.interface is None or layer.sigma_ion == 0 or layer.sigma_eon == 0:
             return float("inf")
         y = layer.area_density * abs(small_signal_admittance(layer.interface, omega))
-        return _rail_length(layer.sigma_ion, layer.sigma_eon, y)
+        return _rail_length(layer, y)
 
     def laws(nodes: Nodes, region: Ints) -> Laws:
         interfaces = []
@@ -123,11 +123,11 @@ def mixed_conductor(
     def decay(i: int, omega: float) -> float:
         layer = rails[i]
         if layer.permittivity is None:
-            return _rail_length(layer.sigma_ion, layer.sigma_eon, omega * layer.chemical_capacitance)
+            return _rail_length(layer, omega * layer.chemical_capacitance)
         both = layer.capacitance_ion + layer.capacitance_eon
         series = layer.capacitance_ion * layer.capacitance_eon / both
         debye = float(np.sqrt(layer.permittivity / both))
-        return min(debye, _rail_length(layer.sigma_ion, layer.sigma_eon, omega * series))
+        return min(debye, _rail_length(layer, omega * series))
 
     def laws(nodes: Nodes, region: Ints) -> Laws:
         cells = np.flatnonzero(nodes.volume > 0)
@@ -176,9 +176,11 @@ def small_signal_admittance(element: Element, omega: float) -> complex:
     return g + 1j * omega * c + excess
 
 
-def _rail_length(sigma_1: float, sigma_2: float, y: float) -> float:
-    """lambda = sqrt(z_f / (z_1 + z_2)) [m] of two rails joined by y [S/m3]."""
-    return float(1 / np.sqrt((1 / sigma_1 + 1 / sigma_2) * y)) if y > 0 else float("inf")
+def _rail_length(layer: CompositeLayer | ConductorLayer, y: float) -> float:
+    """lambda = sqrt(z_f / (z_1 + z_2)) [m] of two rails joined by y [S/m3]; z_k = rho_kk - rho_12 with a cross term."""
+    s1, s2, cross = layer.sigma_ion, layer.sigma_eon, layer.sigma_cross
+    z_sum = (s1 + s2 + 2 * cross) / (s1 * s2 - cross**2) if cross else 1 / s1 + 1 / s2
+    return float(1 / np.sqrt(z_sum * y)) if y > 0 else float("inf")
 
 
 def _pairs(junctions: Sequence[Junction]) -> list[tuple[str, str]]:
