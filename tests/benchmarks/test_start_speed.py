@@ -26,7 +26,8 @@ def best_of_five(*arguments: str) -> float:
 
 @pytest.mark.parametrize(
     ("arguments", "limit"),
-    [(("-c", "import miecsim"), 0.3), (("-m", "miecsim", "--help"), 0.5)],
+    # times a bare interpreter, which takes 0.02 s on a common machine: 0.5 s to import, 0.3 s to help
+    [(("-c", "import miecsim"), 25), (("-m", "miecsim", "--help"), 15)],
     ids=["import", "help"],
 )
 def test_start(arguments, limit, record_property):
@@ -34,4 +35,4 @@ def test_start(arguments, limit, record_property):
     told = f"python {' '.join(arguments)}: {ours:.3f} s, {ours / bare:.1f} times a bare interpreter ({bare:.3f} s)"
     record_property("start", told)
     print(told)
-    assert ours < limit, f"{told}; the limit is {limit} s"
+    assert ours < limit * bare, f"{told}; the limit is {limit} times"
