@@ -91,6 +91,7 @@ class Balances:
     drive: Terms
     fixed: Any  # (N m, N m): t of strong contacts, 1 where a field is absent
     fixed_drive: Any  # (N m, P)
+    current: Bools  # (N m,) whether a row is in amperes: all but that of phi
 
     @classmethod
     def from_blocks(cls, blocks: Blocks) -> Balances:
@@ -133,6 +134,7 @@ class Balances:
             contacts.terms().after(active),
             drive.terms().after(active),
             *_fixed(blocks),
+            (np.arange(size) % m < m - 1) | (not blocks.has_phi),
         )
 
     def factors(self, omega: Array) -> Complex:
@@ -158,9 +160,14 @@ class Balances:
         np.maximum.at(contact, held.row, np.divide(held.data, reference, out=held.data.copy(), where=reference > 0))
         return flux, contact
 
-    def connected(self, fluxes: Ints) -> Ints:
-        """Label (N m,) of the set of balances that some of the fluxes join."""
-        used = abs(self.incidence).tocsc()[:, fluxes]
+    def connected(self, fluxes: Ints, exchange: bool = False) -> Ints:
+        """Label (N m,) of the set of balances that some of the fluxes join, or an exchange of charge within a node."""
+        joints = [abs(self.incidence).tocsc()[:, fluxes]]
+        for part in self.nodes.parts if exchange else ():
+            currents = sp.diags(self.current.astype(float)) @ part
+            net, gross = (np.abs(np.asarray(v.sum(axis=0)).ravel()) for v in (currents, abs(currents)))
+            joints.append(abs(currents) @ sp.diags((net <= 1e-3 * gross).astype(float)))
+        used = sp.hstack(joints)
         return np.asarray(connected_components(used @ used.T, directed=False)[1], dtype=np.int64)
 
 
@@ -245,7 +252,7 @@ class Readings:
             np.append(first, pairs.shape[1]),
             sums,
             clean(sums @ own.incidence),
-            _uptake(blocks, own),
+            _uptake(own),
         )
 
     def currents(self, omega: float, s: Complex, x: Complex, V: Complex) -> Complex:
@@ -284,12 +291,10 @@ def _summing(into: Ints, n: int | None = None) -> Any:
     return sp.csr_matrix((np.ones(len(into)), (into, np.arange(len(into)))), shape=(n, len(into)))
 
 
-def _uptake(blocks: Blocks, balances: Balances) -> Terms:
+def _uptake(balances: Balances) -> Terms:
     """What all nodes take up, (1, N m), with factors (s, i w s): current rows count as they are, charge rows by i w."""
-    field = np.tile(np.arange(blocks.n_fields), blocks.n_nodes)
-    charge = (field == blocks.n_fields - 1) & blocks.has_phi
-    current = balances.nodes.after(sp.csr_matrix((~charge).astype(float))).parts
-    stored = balances.nodes.after(sp.csr_matrix(charge.astype(float))).parts
+    current = balances.nodes.after(sp.csr_matrix(balances.current.astype(float))).parts
+    stored = balances.nodes.after(sp.csr_matrix((~balances.current).astype(float))).parts
     joined = clean(current[1] + stored[0])
     return Terms((current[0], joined, *current[2:], sp.csr_matrix(stored[0].shape), *stored[1:]))
 

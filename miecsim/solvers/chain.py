@@ -12,6 +12,7 @@ f_i = Ka_i z_i - P_i X_i u_{i+1}, so
 No conductance is ever subtracted from another: the summed diagonal Ka_i + Kb_{i-1} + S_i of the assembled matrix, in
 which the 1e-9 Hz leak of a blocked carrier drowns, is not formed. The measurement c_first u_first + c_last u_last is
 the sum of t_i z_i over the adjoint rows t_i = c_i + t_{i-1} X_{i-1} of the same sweep, so that no profile is stored.
+The chain is folded: both halves are eliminated side by side, from its ends to its middle node, in half the steps.
 
 Row k of a block must own unknown k (a pivot is always a diagonal element; exchanging rows would lose digits): carriers
 first, phi last, and S = 1, K = 0 on the diagonal of a field that is absent. Nothing here checks that results are
@@ -21,7 +22,7 @@ finite; a floating chain at w = 0 gives inf or nan silently, and the caller look
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ from miecsim.typing import Array, Complex, Ints
 
 REFINE_ABOVE = 1e-14  # backward error above which a profile is refined; a healthy one is near 2e-16
 _LANES = 128  # frequencies eliminated together
-_NODES = 32  # nodes whose S is evaluated together: keeps it in cache
+_STEPS = 16  # steps whose S is evaluated together: keeps it in cache
 _STORED = 2**22  # complex numbers kept for a profile (64 MiB)
+_NEGLIGIBLE = 1e-150  # what has died away to this is zero: numbers near 1e-308 are slow
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,7 @@ def response(
     """
     out = np.empty((len(omega), ends.c_first.shape[1], ends.b_first.shape[2]), dtype=complex)
     for lanes in _split(chain, ends, omega, extra_values, junctions, _LANES):
-        total = np.zeros(out.shape[1:] + (len(lanes.omega),), dtype=complex)
-        _sweep(chain, lanes, lanes.c_first, lanes.c_last, None, total, None)
+        total, _ = _sweep(_fold(chain, lanes), lanes, lanes.b, lanes.c, None)
         out[lanes.at] = total.transpose(2, 0, 1)
     return out
 
@@ -104,8 +105,8 @@ def backward_error(
     """
     error = np.empty(len(omega))
     for lanes in _split(chain, ends, omega, extra_values, junctions, _width(chain, ends)):
-        residual, scale = _residual(chain, lanes, x[lanes.at].transpose(1, 2, 3, 0))
-        worst, largest = np.abs(residual).max(axis=0), scale.max(axis=0)
+        residual, scale = _residual(chain, lanes, x[lanes.at].transpose(2, 3, 1, 0))
+        worst, largest = np.abs(residual).max(axis=2), scale.max(axis=2)
         ratio = np.divide(worst, largest, out=np.where(worst == 0.0, 0.0, np.inf), where=largest > 0.0)
         error[lanes.at] = np.where(np.isnan(worst), np.nan, ratio).max(axis=(0, 1))
     return error
@@ -127,7 +128,8 @@ def refined_profile(
     better = x[poor]
     residual = np.empty_like(better)
     for lanes in _split(chain, *part, _width(chain, ends)):
-        residual[lanes.at] = _residual(chain, lanes, better[lanes.at].transpose(1, 2, 3, 0))[0].transpose(3, 0, 1, 2)
+        r, _ = _residual(chain, lanes, better[lanes.at].transpose(2, 3, 1, 0))
+        residual[lanes.at] = r.transpose(3, 2, 0, 1)
     better += _profile(chain, *part, residual)
     new = backward_error(chain, *part, better)
     keep = new < error[poor]
@@ -145,13 +147,10 @@ class _Lanes:
     at: slice
     omega: Array  # (f,)
     extra: Complex  # (n_extra, f)
-    S_first: Complex  # (m, m, f)
-    S_last: Complex
-    b_first: Complex  # (m, p, f)
-    b_last: Complex
-    c_first: Complex  # (q, m, f)
-    c_last: Complex
-    left: dict[int, Complex]  # face -> (m, m, f)
+    S: dict[int, Complex]  # node -> (m, m, f), from the ends
+    b: dict[int, Complex]  # node -> (m, p, f)
+    c: dict[int, Complex]  # node -> (q, m, f)
+    left: dict[int, Complex]  # face -> (m, m, f), of junctions
     right: dict[int, Complex]
 
 
@@ -159,29 +158,32 @@ def _split(
     chain: Chain, ends: Ends, omega: Array, extra_values: Complex, junctions: Junctions | None, width: int
 ) -> Iterator[_Lanes]:
     """The frequencies in groups of at most `width`."""
+    n = len(chain.S_g)
     for start in range(0, len(omega), width):
         at = slice(start, min(start + width, len(omega)))
         yield _Lanes(
             at=at,
             omega=omega[at],
             extra=extra_values[:, at],
-            S_first=_last_axis(ends.S_first[at]),
-            S_last=_last_axis(ends.S_last[at]),
-            b_first=_last_axis(ends.b_first[at]),
-            b_last=_last_axis(ends.b_last[at]),
-            c_first=_last_axis(ends.c_first[at]),
-            c_last=_last_axis(ends.c_last[at]),
+            S=_by_node(n, ends.S_first[at], ends.S_last[at]),
+            b=_by_node(n, ends.b_first[at], ends.b_last[at]),
+            c=_by_node(n, ends.c_first[at], ends.c_last[at]),
             left={} if junctions is None else _by_face(junctions.faces, junctions.K_left[at]),
             right={} if junctions is None else _by_face(junctions.faces, junctions.K_right[at]),
         )
 
 
-def _last_axis(a: Complex) -> Complex:
-    return np.ascontiguousarray(np.moveaxis(a, 0, -1))
+def _by_node(n: int, first: Complex, last: Complex) -> dict[int, Complex]:
+    """First and last node are one and the same in a chain without faces."""
+    return {0: _last_axis(first + last)} if n == 1 else {0: _last_axis(first), n - 1: _last_axis(last)}
 
 
 def _by_face(faces: Ints, K: Complex) -> dict[int, Complex]:
     return {int(face): _last_axis(K[:, j]) for j, face in enumerate(faces)}
+
+
+def _last_axis(a: Complex) -> Complex:
+    return np.ascontiguousarray(np.moveaxis(a, 0, -1))
 
 
 def _width(chain: Chain, ends: Ends) -> int:
@@ -194,57 +196,55 @@ def _select(
     ends: Ends, omega: Array, extra_values: Complex, junctions: Junctions | None, which: Ints
 ) -> tuple[Ends, Array, Complex, Junctions | None]:
     """The same problem at some of the frequencies."""
-    few = Ends(
-        ends.S_first[which],
-        ends.S_last[which],
-        ends.b_first[which],
-        ends.b_last[which],
-        ends.c_first[which],
-        ends.c_last[which],
-    )
+    few = Ends(**{field.name: getattr(ends, field.name)[which] for field in fields(ends)})
     if junctions is not None:
         junctions = Junctions(junctions.faces, junctions.K_left[which], junctions.K_right[which])
     return few, omega[which], extra_values[:, which], junctions
 
 
-def _cells(chain: Chain, lanes: _Lanes, start: int, stop: int) -> Complex:
-    """S of nodes start..stop-1, shape (nodes, m, m, f), as matrix products with [1, i w, Y_k(w)]."""
-    index = chain.extra_index[start:stop]
-    has = np.flatnonzero(index >= 0)
-    used, column = np.unique(index[has], return_inverse=True)
-    weights = np.zeros((*chain.S_g[start:stop].shape, 2 + len(used)), dtype=complex)
-    weights[..., 0], weights[..., 1] = chain.S_g[start:stop], chain.S_c[start:stop]
-    weights[has, :, :, 2 + column] = chain.extra_matrix[start + has]
+def _cells(chain: Chain, lanes: _Lanes, nodes: Ints) -> Complex:
+    """S of some nodes, shape (nodes, m, m, f), as matrix products with [1, i w, Y_k(w)]; "node n" has S = 1."""
+    n, m, _ = chain.S_g.shape
+    at = np.flatnonzero(nodes < n)
+    real = nodes[at]
+    has = np.flatnonzero(chain.extra_index[real] >= 0)
+    used, column = np.unique(chain.extra_index[real[has]], return_inverse=True)
+    weights = np.zeros((len(nodes), m, m, 2 + len(used)), dtype=complex)
+    weights[nodes == n, :, :, 0] = np.eye(m)
+    weights[at, :, :, 0], weights[at, :, :, 1] = chain.S_g[real], chain.S_c[real]
+    weights[at[has], :, :, 2 + column] = chain.extra_matrix[real[has]]
     basis = np.concatenate([np.ones_like(lanes.omega)[None], 1j * lanes.omega[None], lanes.extra[used]])
     # One small product per node: a single large one would set BLAS threads spinning.
-    S: Complex = (weights.reshape(stop - start, -1, len(basis)) @ basis).reshape(*weights.shape[:3], -1)
-    if start == 0:
-        S[0] += lanes.S_first
-    if stop == len(chain.S_g):
-        S[-1] += lanes.S_last
+    S: Complex = (weights.reshape(len(nodes), -1, len(basis)) @ basis).reshape(len(nodes), m, m, -1)
+    for node, value in lanes.S.items():
+        S[nodes == node] += value
     return S
 
 
 # ---------------------------------------------------------------- elimination
 
 
-class _Work:
-    """Arrays of one elimination, [D | Kb | rhs] -> [. | X | z], and the views that its steps act on, made once."""
+_Sources = tuple[dict[int, Complex], dict[int, Complex]]  # b and c of some nodes
 
-    def __init__(self, m: int, p: int, q: int, f: int) -> None:
-        self.table = np.zeros((m, 2 * m + p, f), dtype=complex)
-        self.diagonal = self.table[:, :m]
-        self.right = self.table[:, m : 2 * m]
-        self.rhs = self.table[:, 2 * m :]
-        self.solved = self.table[:, m:]  # X and z side by side
-        self.rows = np.zeros((m + q, m, f), dtype=complex)  # P above t
-        self.product = np.zeros((m + q, m + p, f), dtype=complex)
-        self.term = np.empty_like(self.product)
+
+class _Work:
+    """Arrays of one elimination, [D | Kb | rhs] -> [. | X | z], and the views that its steps act on, made once.
+
+    The last two axes are the sides eliminated together (two halves of the chain, or its middle alone) and frequency.
+    """
+
+    def __init__(self, m: int, p: int, q: int, sides: int, f: int) -> None:
+        self.m = m
+        self.table = a = np.zeros((m, 2 * m + p, sides, f), dtype=complex)
+        self.solved = a[:, m:]  # X and z side by side
+        self.rows = np.zeros((m + q, m, sides, f), dtype=complex)  # P above t
+        self.passed = np.zeros((m + q, m + p, sides, f), dtype=complex)  # [P; t] [X | z]
+        self.s = np.zeros((m, p, sides, f), dtype=complex)  # s_i = b_i + Ka_{i-1} z_{i-1}
+        self.term = np.empty_like(self.passed)
         self.pairs = [(self.rows[:, j, None], self.solved[None, j]) for j in range(m)]
-        inverse = np.empty((m, f), dtype=complex)
-        factor = np.empty((m, 1, f), dtype=complex)
-        scratch = np.empty_like(self.table)
-        a = self.table
+        inverse = np.empty((m, sides, f), dtype=complex)
+        factor = np.empty((m, 1, sides, f), dtype=complex)
+        scratch = np.empty_like(a)
         self.down = [
             (a[k, k], inverse[k], a[k + 1 :, k, None], factor[k + 1 :], a[None, k, k + 1 :], a[k + 1 :, k + 1 :])
             + (scratch[k + 1 :, k + 1 :],)
@@ -253,7 +253,27 @@ class _Work:
         self.up = [(inverse[k], a[k, m:], a[:k, k, None], a[None, k, m:], a[:k, m:], scratch[:k, m:]) for k in range(m)]
         self.up.reverse()
 
-    def solve(self) -> None:
+    def visit(self, nodes: Ints, S: Complex, Ka: Complex | float, Kb: Complex | float, sources: _Sources) -> None:
+        """One node of each side: P and t from the node before, then X, z and what they pass on."""
+        m = self.m
+        np.add(self.passed[:m, :m], S, out=self.rows[:m])
+        self.rows[m:] = self.passed[m:, :m]
+        for side, node in enumerate(nodes.tolist()):
+            if node in sources[0]:
+                self.s[:, :, side] += sources[0][node]
+            if node in sources[1]:
+                self.rows[m:, :, side] += sources[1][node]
+        np.add(self.rows[:m], Ka, out=self.table[:, :m])
+        self.table[:, m : 2 * m] = Kb
+        self.table[:, 2 * m :] = self.s
+        self._solve()
+        (left, right), *others = self.pairs
+        np.multiply(left, right, out=self.passed)
+        for left, right in others:
+            np.multiply(left, right, out=self.term)
+            np.add(self.passed, self.term, out=self.passed)
+
+    def _solve(self) -> None:
         """Gauss elimination without exchange of rows: row k owns unknown k."""
         for pivot, inverse, below, factor, row, rest, scratch in self.down:
             np.divide(1.0, pivot, out=inverse)
@@ -267,93 +287,87 @@ class _Work:
                 np.multiply(above, row, out=scratch)
                 np.subtract(rest, scratch, out=rest)
 
-    def multiply(self) -> None:
-        """product = [P; t] [X | z]."""
-        (left, right), *others = self.pairs
-        np.multiply(left, right, out=self.product)
-        for left, right in others:
-            np.multiply(left, right, out=self.term)
-            np.add(self.product, self.term, out=self.product)
+    def carry(self, Ka: Complex, cancelling: bool) -> None:
+        """What the sources pass on, row by row from the less cancelling of its two expressions: Ka z = s - P z.
+
+        Ka z is a difference of drift and diffusion that must vanish where a carrier is blocked; there s - P z holds
+        the little that was stored. Where node and face are tightly coupled it is the other way about. With one
+        element to a row of Ka nothing can cancel.
+        """
+        m, z = self.m, self.table[:, 2 * self.m :]
+        through = _dot(Ka, z)
+        if cancelling:
+            lost_more_at_face = _dot(np.abs(Ka) - np.abs(self.rows[:m]), np.abs(z)) >= np.abs(self.s)
+            np.subtract(self.s, self.passed[:m, m:], out=through, where=lost_more_at_face)
+        self.s[...] = through
+
+    def flush(self) -> None:
+        for a in (self.s, self.passed[self.m :, : self.m]):
+            np.copyto(a, 0.0, where=np.abs(a) < _NEGLIGIBLE)
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """The two halves of a chain, step by step from its ends to its middle.
+
+    From the right end a face is seen with Ka and Kb exchanged. "Node n" is none: with an even number of nodes the first
+    step of the right half is empty.
+    """
+
+    chain: Chain
+    nodes: Ints  # (steps, 2)
+    Ka: Complex  # (steps, m, m, 2, 1)
+    Kb: Complex
+    special: dict[int, tuple[Complex, Complex]]  # step -> Ka, Kb (m, m, 2, f), where there is a junction
+    cancelling: bool  # whether some row of a Ka has several elements
+
+
+def _fold(chain: Chain, lanes: _Lanes) -> _Folded:
+    n, m, _ = chain.S_g.shape
+    steps = np.arange(n // 2)
+    nodes = np.stack([steps, n - steps - n % 2], axis=1)
+    faces = nodes - [0, 1]
+    left, right = (np.concatenate([K, np.zeros((1, m, m))]) for K in (chain.K_left, chain.K_right))
+    Ka = np.stack([left[faces[:, 0]], right[faces[:, 1]]], axis=-1)[..., None].astype(complex)
+    Kb = np.stack([right[faces[:, 0]], left[faces[:, 1]]], axis=-1)[..., None].astype(complex)
+    special = {}
+    for step in np.flatnonzero(np.isin(faces, list(lanes.left)).any(axis=1)).tolist():
+        own = [np.repeat(K[step], len(lanes.omega), axis=-1) for K in (Ka, Kb)]
+        for side, face in enumerate(faces[step].tolist()):
+            if face in lanes.left:
+                own[side][:, :, side], own[1 - side][:, :, side] = lanes.left[face], lanes.right[face]
+        special[step] = (own[0], own[1])
+    several = np.count_nonzero(Ka, axis=2).max(initial=0) > 1
+    return _Folded(chain, nodes, Ka, Kb, special, bool(several or special))
 
 
 def _sweep(
-    chain: Chain,
-    lanes: _Lanes,
-    c_first: Complex,
-    c_last: Complex,
-    sources: Complex | None,
-    total: Complex,
-    stored: Complex | None,
-) -> None:
-    """Eliminate from the first node to the last.
+    fold: _Folded, lanes: _Lanes, b: dict[int, Complex], c: dict[int, Complex], stored: Complex | None
+) -> tuple[Complex, Complex]:
+    """Eliminate from both ends to the middle: measurements (q, p, f) and the unknowns of the middle node (m, p, f).
 
-    Adds the measurements to `total` (q, p, f) and writes [X_i | z_i] into `stored` (n, m, m + p, f). The right-hand
-    side is that of the ends, or `sources` (n, m, p, f).
+    [X | z] of each step is kept in `stored` (steps, m, m + p, 2, f), where that is given.
     """
-    n, m, _ = chain.S_g.shape
-    work = _Work(m, lanes.b_first.shape[1], len(c_first), len(lanes.omega))
-    left, right = chain.K_left.astype(complex), chain.K_right.astype(complex)
-    P, t = work.rows[:m], work.rows[m:]
-    passed, measured = work.product[:m, :m], work.product[m:, :m]
-    measured[...] = c_first
-    carried = np.zeros_like(work.rhs, order="C")  # Ka_{i-1} z_{i-1} = s_{i-1} - P_{i-1} z_{i-1}
-    given = np.zeros_like(carried)  # s_i = b_i + carried
+    (m, p, f), q = b[0].shape, c[0].shape[0]
+    work, middle = _Work(m, p, q, 2, f), _Work(m, p, q, 1, f)
+    total = np.zeros((q, p, 2, f), dtype=complex)
     with np.errstate(all="ignore"):
-        for i in range(n):
-            if i % _NODES == 0:
-                S = _cells(chain, lanes, i, min(i + _NODES, n))
-            np.add(S[i % _NODES], passed, out=P)
-            np.add(measured, c_last if i == n - 1 else 0.0, out=t)
-            np.add(carried, _source(i, n, lanes) if sources is None else sources[i], out=given)
-            work.rhs[...] = given
-            _load(work, i, left, right, lanes)
-            work.solve()
-            work.multiply()
-            total += work.product[m:, m:]
+        for step, nodes in enumerate(fold.nodes):
+            if step % _STEPS == 0:
+                S = _cells(fold.chain, lanes, fold.nodes[step : step + _STEPS].ravel())
+                S = S.reshape(-1, 2, m, m, f).transpose(0, 2, 3, 1, 4)
+                work.flush()
+            Ka, Kb = fold.special.get(step, (fold.Ka[step], fold.Kb[step]))
+            work.visit(nodes, S[step % _STEPS], Ka, Kb, (b, c))
+            total += work.passed[m:, m:]
             if stored is not None:
-                stored[i] = work.solved
-            if i < n - 1:
-                _carry(work, given, lanes.left.get(i, left[i, :, :, None]), carried)
-
-
-def _carry(work: _Work, given: Complex, face: Complex, carried: Complex) -> None:
-    """What the sources pass on to the next node, row by row from the less cancelling of its two expressions.
-
-    Ka z is a difference of drift and diffusion that must vanish where a carrier is blocked; there s - P z holds the
-    little that was stored. Where node and face are tightly coupled it is the other way about.
-    """
-    m = len(carried)
-    z = work.rhs
-    through = _times(face, z)
-    lost_at_face, lost_at_node = _times(_size(face), _size(z)), _size(given) + _times(_size(work.rows[:m]), _size(z))
-    np.copyto(carried, given - work.product[:m, m:])
-    np.copyto(carried, through, where=lost_at_face < lost_at_node)
-
-
-def _size(a: Complex) -> Array:
-    """|Re| + |Im|, cheaper than the modulus and as good for comparing."""
-    return np.asarray(np.abs(a.real) + np.abs(a.imag))
-
-
-def _load(work: _Work, i: int, left: Complex, right: Complex, lanes: _Lanes) -> None:
-    """[D_i | Kb_i] of node i; beyond the last node there is no face."""
-    P = work.rows[: work.diagonal.shape[0]]
-    if i == len(left):
-        work.diagonal[...] = P
-        work.right[...] = 0.0
-    elif i in lanes.left:
-        np.add(P, lanes.left[i], out=work.diagonal)
-        work.right[...] = lanes.right[i]
-    else:
-        np.add(P, left[i, :, :, None], out=work.diagonal)
-        work.right[...] = right[i, :, :, None]
-
-
-def _source(i: int, n: int, lanes: _Lanes) -> Complex | float:
-    """b_i of the ends; both act on the one node of a chain without faces."""
-    if n == 1:
-        return lanes.b_first + lanes.b_last
-    return lanes.b_first if i == 0 else lanes.b_last if i == n - 1 else 0.0
+                stored[step] = work.solved
+            work.carry(Ka, fold.cancelling)
+        work.passed.sum(axis=2, keepdims=True, out=middle.passed)
+        work.s.sum(axis=2, keepdims=True, out=middle.s)
+        node = np.array([len(fold.nodes)])
+        middle.visit(node, _cells(fold.chain, lanes, node)[0][:, :, None], 0.0, 0.0, (b, c))
+    return total.sum(axis=2) + middle.passed[m:, m:, 0], middle.solved[:, m:, 0]
 
 
 def _profile(
@@ -369,50 +383,51 @@ def _profile(
     p = ends.b_first.shape[2]
     out = np.empty((len(omega), n, m, p), dtype=complex)
     for lanes in _split(chain, ends, omega, extra_values, junctions, _width(chain, ends)):
-        f = len(lanes.omega)
-        b = None if sources is None else sources[lanes.at].transpose(1, 2, 3, 0)
-        stored = np.empty((n, m, m + p, f), dtype=complex)
-        none = np.empty((0, m, f), dtype=complex)
-        _sweep(chain, lanes, none, none, b, np.empty((0, p, f), dtype=complex), stored)
-        u = stored[:, :, m:]
+        f, fold = len(lanes.omega), _fold(chain, lanes)
+        b = lanes.b if sources is None else dict(enumerate(sources[lanes.at].transpose(1, 2, 3, 0)))
+        stored = np.empty((len(fold.nodes), m, m + p, 2, f), dtype=complex)
+        _, u = _sweep(fold, lanes, b, {0: np.empty((0, m, f), dtype=complex)}, stored)
+        out[lanes.at, n // 2] = u.transpose(2, 0, 1)
+        u = np.repeat(u[:, :, None], 2, axis=2)
         with np.errstate(all="ignore"):
-            for i in range(n - 2, -1, -1):
-                u[i] += _times(stored[i, :, :m], u[i + 1])
-        out[lanes.at] = u.transpose(3, 0, 1, 2)
+            for (left, right), solved in zip(fold.nodes[::-1], stored[::-1], strict=True):
+                u = solved[:, m:] + _dot(solved[:, :m], u)
+                out[lanes.at, left] = u[:, :, 0].transpose(2, 0, 1)
+                if right < n:
+                    out[lanes.at, right] = u[:, :, 1].transpose(2, 0, 1)
     return out
+
+
+def _dot(K: npt.NDArray[Any], u: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """K u for K (m, m, ...) and u (m, p, ...)."""
+    product: npt.NDArray[Any] = (K[:, :, None] * u).sum(axis=1)
+    return product
 
 
 # ---------------------------------------------------------------- residual
 
 
-def _times(K: npt.NDArray[Any], u: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """K u for blocks K (..., m, m, f) and columns u (..., m, p, f)."""
-    total: npt.NDArray[Any] = K[..., :, 0, None, :] * u[..., None, 0, :, :]
-    for j in range(1, K.shape[-2]):
-        total += K[..., :, j, None, :] * u[..., None, j, :, :]
-    return total
-
-
 def _residual(chain: Chain, lanes: _Lanes, u: Complex) -> tuple[Complex, Array]:
-    """b - A u, face by face, and |A||u| + |b|, for u of shape (n, m, p, f)."""
-    n, m, _, f = u.shape
-    left, right = (np.empty((n - 1, m, m, f), dtype=complex) for _ in range(2))
-    left[...], right[...] = chain.K_left[..., None], chain.K_right[..., None]
-    for face in lanes.left:
-        left[face], right[face] = lanes.left[face], lanes.right[face]
-    S = _cells(chain, lanes, 0, n)
+    """b - A u, face by face, and |A||u| + |b|, for u of shape (m, p, n, f)."""
+    m, _, n, f = u.shape
+    left, right = (np.repeat(K.transpose(1, 2, 0)[..., None], f, axis=-1) for K in (chain.K_left, chain.K_right))
+    if lanes.left:
+        left, right = left.astype(complex), right.astype(complex)
+        for face in lanes.left:
+            left[:, :, face], right[:, :, face] = lanes.left[face], lanes.right[face]
+    S = _cells(chain, lanes, np.arange(n)).transpose(1, 2, 0, 3)
     with np.errstate(all="ignore"):
         size = np.abs(u)
-        residual, scale = -_times(S, u), _times(np.abs(S), size)
-        residual[0] += lanes.b_first
-        residual[-1] += lanes.b_last
-        scale[0] += np.abs(lanes.b_first)
-        scale[-1] += np.abs(lanes.b_last)
+        residual, scale = -_dot(S, u), _dot(np.abs(S), size)
+        for node, b in lanes.b.items():
+            residual[:, :, node] += b
+            scale[:, :, node] += np.abs(b)
         # Differences of neighbours first: exact for the slowly varying part, unlike Ka u_i - Kb u_{i+1}.
-        flux = _times(left, u[:-1] - u[1:]) + _times(left - right, u[1:])
-        residual[:-1] -= flux
-        residual[1:] += flux
-        exchanged = _times(np.abs(left), size[:-1]) + _times(np.abs(right), size[1:])
-        scale[:-1] += exchanged
-        scale[1:] += exchanged
+        here, there = u[:, :, :-1], u[:, :, 1:]
+        flux = _dot(left, here - there) + _dot(left - right, there)
+        residual[:, :, :-1] -= flux
+        residual[:, :, 1:] += flux
+        exchanged = _dot(np.abs(left), size[:, :, :-1]) + _dot(np.abs(right), size[:, :, 1:])
+        scale[:, :, :-1] += exchanged
+        scale[:, :, 1:] += exchanged
     return residual, scale

@@ -22,6 +22,7 @@ from miecsim.solvers.chain import Chain, Ends, Junctions
 from miecsim.typing import Array, Complex, Ints
 
 W = 64
+NEGLIGIBLE = 1e-150
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -42,7 +43,7 @@ def response(
         spectral += [junctions.K_left, junctions.K_right]
         K_left, K_right = K_left.copy(), K_right.copy()
         K_left[junctions.faces] = K_right[junctions.faces] = 0.0
-    groups = -(-n_f // W)
+    groups = -(-n_f // (W if m <= 2 else W // 2))  # of as many as the first-level cache holds
     lanes = -(-n_f // (8 * groups)) * 8  # whole vectors
     blocks = (K_left, K_right, chain.S_g, chain.S_c, chain.extra_matrix)
     total = _kernel(m, p, q)(
@@ -61,14 +62,15 @@ def response(
 
 def _flat(blocks: Array, n: int, m: int) -> Array:
     """Blocks as rows of m * m; faces get a row of zeros for the one that the last node lacks."""
-    out = np.zeros((n, m * m))
-    out[: len(blocks)] = blocks.reshape(len(blocks), m * m)
-    return out
+    if len(blocks) < n:
+        blocks = np.concatenate([blocks, np.zeros((1, m, m))])
+    return np.require(blocks, float, ["C", "W"]).reshape(n, m * m)
 
 
 def _grouped(a: Complex, groups: int, lanes: int) -> Array:
     """(n_f, rows) -> (groups, rows, 2 W); lanes left over repeat the last frequency."""
-    full = a[np.minimum(np.arange(groups * lanes), len(a) - 1)].reshape(groups, lanes, -1).transpose(0, 2, 1)
+    full = np.concatenate([a, np.repeat(a[-1:], groups * lanes - len(a), axis=0)])
+    full = full.reshape(groups, lanes, -1).transpose(0, 2, 1)
     out = np.zeros((groups, full.shape[1], 2 * W))
     out[:, :, :lanes], out[:, :, W : W + lanes] = full.real, full.imag
     return out
@@ -82,18 +84,21 @@ def _inline(function: F) -> F:
 
 
 @_inline
-def _set(x: Array, k: int, value: float, lanes: int) -> None:
+def _copy(x: Array, k: int, a: Array, i: int, lanes: int) -> None:
     for w in range(lanes):
-        x[k, w] = value
-        x[k, W + w] = 0.0
+        x[k, w] = a[i, w]
+        x[k, W + w] = a[i, W + w]
 
 
 @_inline
-def _copy(x: Array, k: int, a: Array, i: int, value: float, lanes: int) -> None:
-    """x = a + value, real value."""
+def _copy_twice(x: Array, y: Array, k: int, a: Array, value: float, lanes: int) -> None:
+    """Rows k: x = a and y = a + value, real value."""
     for w in range(lanes):
-        x[k, w] = a[i, w] + value
-        x[k, W + w] = a[i, W + w]
+        re, im = a[k, w], a[k, W + w]
+        x[k, w] = re
+        x[k, W + w] = im
+        y[k, w] = re + value
+        y[k, W + w] = im
 
 
 @_inline
@@ -105,11 +110,15 @@ def _add(x: Array, k: int, a: Array, i: int, value: float, lanes: int) -> None:
 
 
 @_inline
-def _add_product(x: Array, k: int, a: Array, i: int, b: Array, j: int, lanes: int) -> None:
+def _add_dot(x: Array, k: int, a: Array, i: int, b: Array, j: int, m: int, lanes: int) -> None:
+    """x += sum of a[i + l] b[j + l], m terms (m is a constant here: the inner loop unrolls)."""
     for w in range(lanes):
-        re, im = x[k, w] + a[i, w] * b[j, w], x[k, W + w] + a[i, w] * b[j, W + w]
-        x[k, w] = re - a[i, W + w] * b[j, W + w]
-        x[k, W + w] = im + a[i, W + w] * b[j, w]
+        re, im = x[k, w], x[k, W + w]
+        for n in range(m):
+            re, im = re + a[i + n, w] * b[j + n, w], im + a[i + n, w] * b[j + n, W + w]
+            re, im = re - a[i + n, W + w] * b[j + n, W + w], im + a[i + n, W + w] * b[j + n, w]
+        x[k, w] = re
+        x[k, W + w] = im
 
 
 @_inline
@@ -122,7 +131,7 @@ def _multiply(x: Array, k: int, b: Array, j: int, lanes: int) -> None:
 
 
 @_inline
-def _subtract_one(x: Array, k: int, i: int, j: int, lanes: int) -> None:
+def _subtract_product(x: Array, k: int, i: int, j: int, lanes: int) -> None:
     """x[k] -= x[i] x[j]."""
     for w in range(lanes):
         re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
@@ -131,98 +140,115 @@ def _subtract_one(x: Array, k: int, i: int, j: int, lanes: int) -> None:
 
 
 @_inline
-def _subtract_two(x: Array, k: int, i: int, j: int, step: int, lanes: int) -> None:
-    """x[k] -= x[i] x[j] + x[i + 1] x[j + step]."""
+def _invert(x: Array, k: int, lanes: int) -> None:
+    """x = 1 / x, for |x| between 1e-150 and 1e150 (blocks in SI units are far inside)."""
     for w in range(lanes):
-        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
-        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
-        re, im = re - x[i + 1, w] * x[j + step, w], im - x[i + 1, w] * x[j + step, W + w]
-        re, im = re + x[i + 1, W + w] * x[j + step, W + w], im - x[i + 1, W + w] * x[j + step, w]
-        x[k, w] = re
-        x[k, W + w] = im
-
-
-@_inline
-def _finish_one(x: Array, k: int, i: int, j: int, b: Array, n: int, lanes: int) -> None:
-    """x[k] = (x[k] - x[i] x[j]) b[n]."""
-    for w in range(lanes):
-        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
-        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
-        x[k, w] = re * b[n, w] - im * b[n, W + w]
-        x[k, W + w] = re * b[n, W + w] + im * b[n, w]
-
-
-@_inline
-def _finish_two(x: Array, k: int, i: int, j: int, step: int, b: Array, n: int, lanes: int) -> None:
-    """x[k] = (x[k] - x[i] x[j] - x[i + 1] x[j + step]) b[n]."""
-    for w in range(lanes):
-        re, im = x[k, w] - x[i, w] * x[j, w], x[k, W + w] - x[i, w] * x[j, W + w]
-        re, im = re + x[i, W + w] * x[j, W + w], im - x[i, W + w] * x[j, w]
-        re, im = re - x[i + 1, w] * x[j + step, w], im - x[i + 1, w] * x[j + step, W + w]
-        re, im = re + x[i + 1, W + w] * x[j + step, W + w], im - x[i + 1, W + w] * x[j + step, w]
-        x[k, w] = re * b[n, w] - im * b[n, W + w]
-        x[k, W + w] = re * b[n, W + w] + im * b[n, w]
-
-
-@_inline
-def _invert(x: Array, k: int, a: Array, i: int, lanes: int) -> None:
-    """x = 1 / a, for |a| between 1e-150 and 1e150."""
-    for w in range(lanes):
-        d = 1.0 / (a[i, w] * a[i, w] + a[i, W + w] * a[i, W + w])
-        x[k, w] = a[i, w] * d
-        x[k, W + w] = -a[i, W + w] * d
+        d = 1.0 / (x[k, w] * x[k, w] + x[k, W + w] * x[k, W + w])
+        x[k, w] *= d
+        x[k, W + w] *= -d
 
 
 @_inline
 def _cell_plus_dot(
-    x: Array,
-    k: int,
-    g: float,
-    c: float,
-    omega: Array,
-    a: Array,
-    i: int,
-    b: Array,
-    j: int,
-    step: int,
-    m: int,
-    lanes: int,
+    x: Array, k: int, g: float, c: float, omega: Array, a: Array, i: int, b: Array, j: int, m: int, lanes: int
 ) -> None:
-    """x = g + j w c + sum of a[i + l] b[j + l step], m terms (m is a constant here: the inner loop unrolls)."""
+    """x = g + j w c + sum of a[i + l] b[j + l], m terms."""
     for w in range(lanes):
         re, im = g, c * omega[0, w]
         for n in range(m):
-            re, im = re + a[i + n, w] * b[j + n * step, w], im + a[i + n, w] * b[j + n * step, W + w]
-            re, im = re - a[i + n, W + w] * b[j + n * step, W + w], im + a[i + n, W + w] * b[j + n * step, w]
+            re, im = re + a[i + n, w] * b[j + n, w], im + a[i + n, w] * b[j + n, W + w]
+            re, im = re - a[i + n, W + w] * b[j + n, W + w], im + a[i + n, W + w] * b[j + n, w]
         x[k, w] = re
         x[k, W + w] = im
 
 
 @_inline
-def _real_dot(x: Array, k: int, K: Array, i: int, b: Array, j: int, step: int, m: int, lanes: int) -> None:
-    """x = sum of K[i + l] b[j + l step], m terms, real K."""
+def _passed_on(s: Array, k: int, K: Array, P: Array, i: int, z: Array, j: int, m: int, lanes: int) -> None:
+    """s becomes K z or s - P z, whichever loses less (see `miecsim.solvers.chain._carry`); row i of K and P, K real."""
     for w in range(lanes):
-        re, im = 0.0, 0.0
+        face_r, face_i, lost_at_face = 0.0, 0.0, 0.0
+        node_r, node_i, lost_at_node = s[k, w], s[k, W + w], abs(s[k, w]) + abs(s[k, W + w])
         for n in range(m):
-            re += K[i + n] * b[j + n * step, w]
-            im += K[i + n] * b[j + n * step, W + w]
-        x[k, w] = re
-        x[k, W + w] = im
+            re, im, pr, pi = z[j + n, w], z[j + n, W + w], P[i + n, w], P[i + n, W + w]
+            size = abs(re) + abs(im)
+            face_r, face_i, lost_at_face = (
+                face_r + K[i + n] * re,
+                face_i + K[i + n] * im,
+                lost_at_face + abs(K[i + n]) * size,
+            )
+            node_r, node_i = node_r - pr * re + pi * im, node_i - pr * im - pi * re
+            lost_at_node += (abs(pr) + abs(pi)) * size
+        s[k, w] = face_r if lost_at_face < lost_at_node else node_r
+        s[k, W + w] = face_i if lost_at_face < lost_at_node else node_i
+
+
+@_inline
+def _passed_on_junction(
+    s: Array, k: int, K: Array, left: int, P: Array, i: int, z: Array, j: int, m: int, lanes: int
+) -> None:
+    """The same for a complex K, whose row begins at row left + i of `given`."""
+    for w in range(lanes):
+        face_r, face_i, lost_at_face = 0.0, 0.0, 0.0
+        node_r, node_i, lost_at_node = s[k, w], s[k, W + w], abs(s[k, w]) + abs(s[k, W + w])
+        for n in range(m):
+            re, im, pr, pi = z[j + n, w], z[j + n, W + w], P[i + n, w], P[i + n, W + w]
+            kr, ki = K[left + i + n, w], K[left + i + n, W + w]
+            size = abs(re) + abs(im)
+            face_r, face_i = face_r + kr * re - ki * im, face_i + kr * im + ki * re
+            node_r, node_i = node_r - pr * re + pi * im, node_i - pr * im - pi * re
+            lost_at_face += (abs(kr) + abs(ki)) * size
+            lost_at_node += (abs(pr) + abs(pi)) * size
+        s[k, w] = face_r if lost_at_face < lost_at_node else node_r
+        s[k, W + w] = face_i if lost_at_face < lost_at_node else node_i
+
+
+@_inline
+def _flush(x: Array, k: int, lanes: int) -> None:
+    """What has died away is zero: numbers near 1e-308 would cost a hundred times the time."""
+    for w in range(lanes):
+        x[k, w] = 0.0 if abs(x[k, w]) < NEGLIGIBLE else x[k, w]
+        x[k, W + w] = 0.0 if abs(x[k, W + w]) < NEGLIGIBLE else x[k, W + w]
+
+
+@_inline
+def _substitute(x: Array, at: int, lu: Array, fresh: bool, K: Array, c: int, m: int, lanes: int) -> None:
+    """Solve in rows at .. at + m - 1 of x, with the factors of `_factor`, for these or, if fresh, for column c of K."""
+    for w in range(lanes):
+        for r in range(m):
+            if fresh:
+                re, im = K[r * m + c], 0.0
+            else:
+                re, im = x[at + r, w], x[at + r, W + w]
+            for k in range(r):
+                lr, li = lu[r * m + k, w], lu[r * m + k, W + w]
+                re, im = re - lr * x[at + k, w], im - lr * x[at + k, W + w]
+                re, im = re + li * x[at + k, W + w], im - li * x[at + k, w]
+            lr, li = lu[r * m + r, w], lu[r * m + r, W + w]
+            x[at + r, w] = re * lr - im * li
+            x[at + r, W + w] = re * li + im * lr
+        for n in range(m - 1):
+            r = m - 2 - n
+            re, im = x[at + r, w], x[at + r, W + w]
+            for k in range(r + 1, m):
+                lr, li = lu[r * m + k, w], lu[r * m + k, W + w]
+                re, im = re - lr * x[at + k, w], im - lr * x[at + k, W + w]
+                re, im = re + li * x[at + k, W + w], im - li * x[at + k, w]
+            x[at + r, w] = re
+            x[at + r, W + w] = im
 
 
 # ---------------------------------------------------------------- stages of one node, inlined
 
 
 @_inline
-def _advance(
-    rows: Array, old: Array, table: Array, S_g: Array, S_c: Array, omega: Array, m: int, p: int, q: int, lanes: int
-) -> None:
-    """P = S + P_old X, t = t_old X."""
-    for r in range(m + q):
-        for c in range(m):
+def _advance(rows: Array, old: Array, x: Array, S_g: Array, S_c: Array, omega: Array, m: int, q: int, lanes: int):  # type: ignore[no-untyped-def]
+    """P = S + P_old X above t = t_old X."""
+    for c in range(m):
+        for r in range(m):
             k = r * m + c
-            g, s = (S_g[k], S_c[k]) if r < m else (0.0, 0.0)
-            _cell_plus_dot(rows, k, g, s, omega, old, r * m, table, m + c, 2 * m + p, m, lanes)
+            _cell_plus_dot(rows, k, S_g[k], S_c[k], omega, old, r * m, x, c * m, m, lanes)
+        for r in range(m, m + q):
+            _cell_plus_dot(rows, r * m + c, 0.0, 0.0, omega, old, r * m, x, c * m, m, lanes)
 
 
 @_inline
@@ -239,99 +265,37 @@ def _add_rows(x: Array, at: int, a: Array, start: int, number: int, lanes: int) 
 
 
 @_inline
-def _load_table(
-    table: Array, rows: Array, carried: Array, K_left: Array, K_right: Array, m: int, p: int, lanes: int
-) -> None:
-    """[P + Ka | Kb | Ka_{i-1} z_{i-1}]."""
-    cols = 2 * m + p
+def _add_columns(x: Array, a: Array, start: int, m: int, p: int, lanes: int) -> None:
+    """x, column by column, += the m x p matrix that stands row by row in a from row `start` on."""
     for r in range(m):
-        for c in range(m):
-            _copy(table, r * cols + c, rows, r * m + c, K_left[r * m + c], lanes)
-            _set(table, r * cols + m + c, K_right[r * m + c], lanes)
         for c in range(p):
-            _copy(table, r * cols + 2 * m + c, carried, r * p + c, 0.0, lanes)
+            _add(x, c * m + r, a, start + r * p + c, 1.0, lanes)
 
 
 @_inline
-def _add_junction(table: Array, given: Array, at_left: int, at_right: int, m: int, p: int, lanes: int) -> None:
-    """Onto a table whose K is zero."""
-    cols = 2 * m + p
-    for r in range(m):
-        _add_rows(table, r * cols, given, at_left + r * m, m, lanes)
-        _add_rows(table, r * cols + m, given, at_right + r * m, m, lanes)
+def _factor(lu: Array, at: Ints, m: int, lanes: int) -> None:
+    """D = L U in place, U with a unit diagonal, no exchange of rows; the diagonal of L is inverted.
 
-
-@_inline
-def _add_source(table: Array, given: Array, at: int, m: int, p: int, lanes: int) -> None:
-    for r in range(m):
-        _add_rows(table, r * (2 * m + p) + 2 * m, given, at + r * p, p, lanes)
-
-
-@_inline
-def _reduce(table: Array, k: int, i: int, j: int, step: int, terms: int, lanes: int) -> None:
-    """table[k] -= sum of table[i + l] table[j + l step]."""
-    for n in range(0, terms - 1, 2):
-        _subtract_two(table, k, i + n, j + n * step, step, lanes)
-    if terms % 2:
-        _subtract_one(table, k, i + terms - 1, j + (terms - 1) * step, lanes)
-
-
-@_inline
-def _finish(table: Array, k: int, i: int, j: int, step: int, terms: int, inverse: Array, n: int, lanes: int) -> None:
-    """The same, then times inverse[n]."""
-    left = terms - 2 if terms > 0 and terms % 2 == 0 else terms - terms % 2
-    for l in range(0, left, 2):
-        _subtract_two(table, k, i + l, j + l * step, step, lanes)
-    if left == terms:
-        _multiply(table, k, inverse, n, lanes)
-    elif left == terms - 1:
-        _finish_one(table, k, i + left, j + left * step, inverse, n, lanes)
-    else:
-        _finish_two(table, k, i + left, j + left * step, step, inverse, n, lanes)
-
-
-@_inline
-def _solve(table: Array, at: Ints, inverse: Array, m: int, p: int, lanes: int) -> None:
-    """[D | Kb | rhs] -> [. | X | z] by LU without exchange of rows, row by row; U has a unit diagonal.
-
-    Row and column stand in row at[r, c] of the table. Looked up, not computed: the compiler would test once, for whole
-    ranges of r and c, whether operands overlap, find that they do, and fall back to scalar code.
+    Row and column stand in row at[r, c]. Looked up, not computed: the compiler would test once, for whole ranges of
+    r and c, whether operands overlap, find that they do, and fall back to scalar code.
     """
-    cols = 2 * m + p
-    for r in range(m):
-        for c in range(r + 1):
-            _reduce(table, at[r, c], at[r, 0], at[0, c], cols, c, lanes)
-        _invert(inverse, r, table, at[r, r], lanes)
-        for c in range(r + 1, cols):
-            _finish(table, at[r, c], at[r, 0], at[0, c], cols, r, inverse, r, lanes)
-    for r in range(m - 2, -1, -1):
-        for c in range(m, cols):
-            _reduce(table, at[r, c], at[r, r + 1], at[r + 1, c], cols, m - 1 - r, lanes)
+    for k in range(m):
+        _invert(lu, at[k, k], lanes)
+        for c in range(k + 1, m):
+            _multiply(lu, at[k, c], lu, at[k, k], lanes)
+            for r in range(k + 1, m):
+                _subtract_product(lu, at[r, c], at[r, k], at[k, c], lanes)
 
 
 @_inline
-def _measure(out: Array, rows: Array, table: Array, m: int, p: int, q: int, lanes: int) -> None:
-    """out += t z."""
-    for r in range(q):
-        for c in range(p):
-            for k in range(m):
-                _add_product(out, r * p + c, rows, (m + r) * m + k, table, k * (2 * m + p) + 2 * m + c, lanes)
-
-
-@_inline
-def _carry(carried: Array, table: Array, K_left: Array, m: int, p: int, lanes: int) -> None:
-    """Ka_i z_i."""
-    for r in range(m):
-        for c in range(p):
-            _real_dot(carried, r * p + c, K_left, r * m, table, 2 * m + c, 2 * m + p, m, lanes)
-
-
-@_inline
-def _carry_junction(carried: Array, table: Array, given: Array, at_left: int, m: int, p: int, lanes: int) -> None:
-    for r in range(m):
-        for c in range(p):
-            for k in range(m):
-                _add_product(carried, r * p + c, given, at_left + r * m + k, table, k * (2 * m + p) + 2 * m + c, lanes)
+def _carry(s: Array, x: Array, P: Array, K_left: Array, given: Array, left: int, m: int, p: int, lanes: int) -> None:
+    """Ka_i z_i = s_i - P_i z_i; a junction's Ka stands in `given` from row `left` on, which is negative elsewhere."""
+    for c in range(p):
+        for r in range(m):
+            if left < 0:
+                _passed_on(s, c * m + r, K_left, P, r * m, x, (m + c) * m, m, lanes)
+            else:
+                _passed_on_junction(s, c * m + r, given, left, P, r * m, x, (m + c) * m, m, lanes)
 
 
 # ---------------------------------------------------------------- the kernel
@@ -350,40 +314,54 @@ def _kernel(m: int, p: int, q: int) -> Callable[..., Array]:
     def kernel(Ka, Kb, Sg, Sc, Sx, extra, junction_of, n_j, n_extra, lanes, omega, given):  # type: ignore[no-untyped-def]
         n = len(Sg)
         out = np.zeros((len(given), q * p, 2 * W))
-        table = np.zeros((m * (2 * m + p), 2 * W))
-        rows, old = np.zeros(((m + q) * m, 2 * W)), np.zeros(((m + q) * m, 2 * W))  # P above t
-        carried = np.zeros((m * p, 2 * W))
-        inverse = np.zeros((m, 2 * W))
-        at = np.arange(m * (2 * m + p)).reshape(m, 2 * m + p)
+        rows, old = np.zeros(((m + q) * m, 2 * W)), np.zeros(((m + q) * m, 2 * W))  # P above t, row by row
+        lu, x = np.zeros((m * m, 2 * W)), np.zeros((m * (m + p), 2 * W))  # X and z, column by column
+        s = np.zeros((m * p, 2 * W))  # s_i = b_i + Ka_{i-1} z_{i-1}, column by column
+        at = np.arange(m * m).reshape(m, m)
         for g in range(len(given)):
-            rows[:] = 0.0
-            table[:] = 0.0
-            carried[:] = 0.0
+            old[:] = 0.0
+            s[:] = 0.0
             for i in range(n):
-                rows, old = old, rows
-                _advance(rows, old, table, Sg[i], Sc[i], omega[g], m, p, q, lanes)
+                _advance(rows, old, x, Sg[i], Sc[i], omega[g], m, q, lanes)
                 if extra[i] >= 0:
                     _add_extra(rows, Sx[i], given[g], at_extra + extra[i], m, lanes)
                 if i == 0:
                     _add_rows(rows, 0, given[g], 0, m * m, lanes)
                     _add_rows(rows, m * m, given[g], c_first, q * m, lanes)
+                    _add_columns(s, given[g], b_first, m, p, lanes)
                 if i == n - 1:
                     _add_rows(rows, 0, given[g], m * m, m * m, lanes)
                     _add_rows(rows, m * m, given[g], c_last, q * m, lanes)
+                    _add_columns(s, given[g], b_last, m, p, lanes)
+                if i % 8 == 0:
+                    for k in range(q * m):
+                        _flush(rows, m * m + k, lanes)
+                    for k in range(p * m):
+                        _flush(s, k, lanes)
+                for k in range(m * m):
+                    _copy_twice(old, lu, k, rows, Ka[i, k], lanes)
+                for k in range(m * m, (m + q) * m):
+                    _copy(old, k, rows, k, lanes)
+                for k in range(m * p):
+                    _copy(x, m * m + k, s, k, lanes)
                 j = junction_of[i]
-                left = at_extra + n_extra + j * m * m
-                _load_table(table, rows, carried, Ka[i], Kb[i], m, p, lanes)
+                left = at_extra + n_extra + j * m * m if j >= 0 else -1
                 if j >= 0:
-                    _add_junction(table, given[g], left, left + n_j * m * m, m, p, lanes)
-                if i == 0:
-                    _add_source(table, given[g], b_first, m, p, lanes)
-                if i == n - 1:
-                    _add_source(table, given[g], b_last, m, p, lanes)
-                _solve(table, at, inverse, m, p, lanes)
-                _measure(out[g], rows, table, m, p, q, lanes)
-                _carry(carried, table, Ka[i], m, p, lanes)
-                if j >= 0:
-                    _carry_junction(carried, table, given[g], left, m, p, lanes)
+                    _add_rows(lu, 0, given[g], left, m * m, lanes)
+                    for k in range(m * m):
+                        _copy(x, k % m * m + k // m, given[g], left + n_j * m * m + k, lanes)
+                _factor(lu, at, m, lanes)
+                for c in range(m):
+                    if j < 0:
+                        _substitute(x, c * m, lu, True, Kb[i], c, m, lanes)
+                    else:
+                        _substitute(x, c * m, lu, False, Kb[i], c, m, lanes)
+                for c in range(m, m + p):
+                    _substitute(x, c * m, lu, False, Kb[i], c, m, lanes)
+                for r in range(q):
+                    for c in range(p):
+                        _add_dot(out[g], r * p + c, rows, (m + r) * m, x, (m + c) * m, m, lanes)
+                _carry(s, x, rows, Ka[i], given[g], left, m, p, lanes)
         return out
 
     try:

@@ -26,12 +26,13 @@ from miecsim.typing import Array, Bools, Complex, Ints
 BACKWARD_TOLERANCE = 1e-14  # per equation, max_i |r| / max_i (|A||x| + |b|)
 # Corrections shrink by a factor from one to the next, which tells how much is still to come: an error in what the
 # rounded matrix has stiffened would hide in a first correction, however small. At least two are made.
-FORWARD_TOLERANCE = 1e-11  # of the largest unknown of a field
+FORWARD_TOLERANCE = 1e-12  # of the largest unknown of a field
 ROUND_OFF = 1e-13  # corrections below this say no more
-CORRECTIONS = 8
+NOISE = 1e-8  # what rounding may leave in a field, of its own size or `_FLOOR` of all
+CORRECTIONS, WINDOW = 20, 3
 WEAK = 1e-6  # faces this much weaker than others separate inventories
-HELD = 1e-3  # a set whose nodes and contacts hold it this much better, relative to its faces, needs no inventory
-_FLOOR = 1e-6  # fields smaller than this, scaled, are judged against it
+HELD = 1.0  # a set that its nodes and contacts hold better, relative to its faces, needs no inventory
+_FLOOR = 1e-2  # a field whose scaled unknowns are smaller than this is judged against it
 
 Progress = Callable[[int, int], None]
 # Per part of A(w): places in the pattern, and the values that go there.
@@ -55,20 +56,25 @@ class Inventories:
     def of(cls, balances: Balances, rank: Ints) -> Inventories:
         """One for each set joined by faces within a factor `WEAK` of each other, that no contact of that order holds.
 
-        The target is the balance eliminated last, by `rank`. Where only storage is left of a sum it is divided by
-        i w, which serves w = 0 as well.
+        The target is eliminated last, by `rank`, among those tied best to their neighbours, who hold it when its own
+        balance is gone. Where only storage is left of a sum it is divided by i w, which serves w = 0 as well.
         """
         size, by_rank = len(rank), np.argsort(rank)
         strength, contact = balances.strengths()
+        tie = (abs(balances.incidence) @ sp.diags(strength)).max(axis=1).toarray().ravel()
         depth = int(np.log(np.min(strength[strength > 0], initial=1.0)) / np.log(WEAK))
         taken = (np.diff(balances.fixed.indptr) > 0) | (contact > WEAK)
         targets, members, owners, n_sets = [], [], [], 0
-        for weakest in (0.0, *(WEAK**k for k in range(depth, 0, -1))):  # large sets first; a part of one comes later
-            label = balances.connected(np.flatnonzero((strength > 0) & (strength >= weakest)))
+        # large sets first, parts of them later: what exchanges charge, each balance, and grains joined weakly
+        for weakest in (-1.0, 0.0, *(WEAK**k for k in range(depth, 0, -1))):
+            fluxes = np.flatnonzero((strength > 0) & (strength >= weakest))
+            label = balances.connected(fluxes, exchange=weakest < 0)
             free = np.bincount(label) > 1
             free[label[taken]] = False
-            last = np.zeros(len(free), dtype=np.int64)
-            last[label[by_rank]] = by_rank  # of several assignments the last stands
+            best, last = np.zeros(len(free)), np.zeros(len(free), dtype=np.int64)
+            np.maximum.at(best, label, tie)
+            tied = by_rank[(tie >= 0.1 * best[label])[by_rank]]
+            last[label[tied]] = tied  # of several assignments the last stands
             inside = np.flatnonzero(free[label])
             targets.append(last[free])
             members.append(inside)
@@ -96,8 +102,8 @@ def _hold(balances: Balances, W: Any) -> Array:
     by_field = sp.csr_matrix(np.tile(np.eye(m), (n_nodes, 1)))
     faces = (W @ (abs(balances.incidence) @ (abs(balances.faces.parts[0]) @ by_field))).toarray()
     out = np.zeros((W.shape[0], len(balances.nodes.parts)))
-    for k, part in enumerate(balances.nodes.plus(balances.contacts).parts):
-        own = (W @ (abs(part) @ by_field)).toarray()
+    for k, part in enumerate(balances.nodes.plus(balances.contacts).after(W).parts):
+        own = (abs(part) @ by_field).toarray()
         out[:, k] = np.divide(own, faces, out=np.zeros_like(own), where=faces > 0.0).max(axis=1, initial=0.0)
     return out
 
@@ -232,24 +238,34 @@ class _System:
         return np.asarray(out)
 
     def refined(self, factor: Factor) -> tuple[Complex, float, int, bool]:
-        """x, its backward error, corrections made, and whether further ones would change x by less than they may."""
+        """x, its backward error, the corrections made, and whether it can be vouched for."""
         b = self.right_side()
-        x, step, gain = self._inverse_times(factor, b), 1.0, 1.0
-        size = self._sizes(factor, x, b)
-        for count in range(CORRECTIONS + 1):
-            residual = b - self.applied(x)
+        past, steps = [self._inverse_times(factor, b)], list[float]()
+        size = self._sizes(factor, past[0], b)
+        while True:
+            residual = b - self.applied(past[-1])
             error = self._backward_error(residual, size)
-            converged = step <= ROUND_OFF or (gain <= 0.5 and step * gain <= FORWARD_TOLERANCE * (1.0 - gain))
-            if count >= 2 and error <= BACKWARD_TOLERANCE and converged:
-                return x, error, count, True
-            stuck = count >= 3 and gain > 0.5 and step > ROUND_OFF
-            if not np.isfinite(error) or stuck or count == CORRECTIONS:
-                break
+            settled = self._settled(factor, past, steps)
+            if settled and error <= BACKWARD_TOLERANCE:
+                return past[-1], error, len(steps), True
+            if settled is False or not np.isfinite(error) or len(steps) == CORRECTIONS:
+                return past[-1], error, len(steps), False
             correction = self._inverse_times(factor, residual)
-            x = x + correction
-            before, step = step, self._step(factor, correction, x)
-            gain = step / before if before > 0.0 else 0.0
-        return x, error, count, False
+            past = [*past[-WINDOW:], past[-1] + correction]
+            steps.append(self._step(factor, correction, past[-1]))
+
+    def _settled(self, factor: Factor, past: list[Complex], steps: list[float]) -> bool | None:
+        """Whether further corrections would change x by less than they may (None: not known yet)."""
+        if len(steps) < 2:
+            return None
+        step, gain = steps[-1], steps[-1] / steps[-2] if steps[-2] > 0.0 else 0.0
+        if step <= ROUND_OFF or (gain <= 0.5 and step * gain <= FORWARD_TOLERANCE * (1.0 - gain)):
+            return True
+        if len(steps) < 2 + WINDOW or gain <= 0.5:
+            return None
+        # rounding sends x to and fro around its place; an error that corrections hardly touch shifts it steadily
+        largest = max(steps[-WINDOW:])
+        return largest <= NOISE and self._step(factor, past[-1] - past[-1 - WINDOW], past[-1]) <= 2.0 * largest
 
     def _inverse_times(self, factor: Factor, b: Complex) -> Complex:
         return np.asarray(factor.apply(b[self.pattern.order])[self.pattern.rank])

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import spsolve
 from miecsim.solvers import chain as plain
 from miecsim.solvers.chain import Chain, Ends
 
-ATTEMPTS = 4
+ATTEMPTS = 8
 
 
 def problem(n, m=3, n_f=60):
@@ -57,13 +57,15 @@ def matrices(chain, ends, omega):
 
 
 def best(functions, repeats):
-    """Shortest time [s] of each function, taking turns."""
+    """Shortest time [s] of each function, taking turns of at least 20 ms."""
     times = np.full(len(functions), np.inf)
     for _ in range(repeats):
         for k, function in enumerate(functions):
-            start = time.perf_counter()
-            function()
-            times[k] = min(times[k], time.perf_counter() - start)
+            turn = time.perf_counter()
+            while time.perf_counter() - turn < 0.02:
+                start = time.perf_counter()
+                function()
+                times[k] = min(times[k], time.perf_counter() - start)
     return times
 
 
