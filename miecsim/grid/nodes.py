@@ -2,7 +2,7 @@
 
 A contact acts on the potential *at* the electrode, half a cell away from the nearest cell centre. Giving that face a
 node of its own (no volume, so no storage) keeps the contact law exact and the half-cell resistance where it belongs:
-the discretisation is then the T-cell ladder with its half resistances at both ends (ORACLES section 11).
+the discretisation is then the T-cell ladder with its half resistances at both ends.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from miecsim.grid.spacing import graded, resolved, uniform
 from miecsim.typing import Array
 
 # Cell at a layer's end, in units of the shortest decay length. The error of a cell-centred line at fixed frequency is
-# (h/lambda)^2/8 relative (ORACLES section 11): with these two figures default meshes stay below 3e-4.
+# (h/lambda)^2/8 relative: with these two figures default meshes stay below 3e-4.
 FINEST = 0.03
 GROWTH = 1.04
 

@@ -56,8 +56,8 @@ class Wiring:
     reference_planes: tuple[ReferencePlane, ...] = ()
 
 
-# Cells people build, as (pole, pole) lists of (side, which rail), rail 0 the ion and rail 1 the electron (ORACLES
-# section 2).
+# Cells people build, as (pole, pole) lists of (side, which rail), rail 0 the ion and rail 1 the electron. The two-rail
+# line between each pair of poles has its own closed form, and its own low- and high-frequency resistance.
 _PRESETS: dict[str, tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]] = {
     "ion_blocking": ((("left", 1),), (("right", 1),)),
     "electron_blocking": ((("left", 0),), (("right", 0),)),
