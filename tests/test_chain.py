@@ -19,7 +19,7 @@ mp.mp.dps = 50
 
 
 def random_problem(n, m, p, q, n_f, seed=0, junctions=True):
-    """A well-posed chain with every ingredient: cross terms, extras, ends with complex S, two junctions."""
+    """A well-posed chain with every ingredient: cross terms, extras, ends with complex S, up to three junctions."""
     rng = np.random.default_rng(seed)
 
     def noise(*shape):
@@ -48,7 +48,7 @@ def random_problem(n, m, p, q, n_f, seed=0, junctions=True):
     )
     omega = np.logspace(-3, 3, n_f)
     extra = (1j * omega) ** np.array([[0.5], [0.8]])
-    faces = np.unique([0, n // 2]) if junctions and n > 1 else np.empty(0, dtype=int)
+    faces = np.unique([0, (n - 1) // 2, n - 2]) if junctions and n > 1 else np.empty(0, dtype=int)
     joined = Junctions(
         faces,
         2 * one + 0.3 * cnoise(n_f, len(faces), m, m),
@@ -303,6 +303,42 @@ def test_neutrality_row_needs_no_pivoting():
     assert np.abs(charge).max() <= 1e-14 * np.abs(x[:, :, :2]).max()
 
 
+def drift_and_diffusion(n, omega):
+    """Poisson's row instead of neutrality, both carriers blocked at both ends; the plates couple by capacitance.
+
+    Measured: the concentration of the first carrier at the far end, which blocking holds by a balance of drift and
+    diffusion that cancel in every flux. Fluxes under bias are unlike in their two nodes, so K_right differs.
+    """
+    chain, _, omega, extra, _ = electroneutral(n, omega)
+    rng = np.random.default_rng(3)
+    F, h, eps = 96485.0, 1e-5 / n, 1e-4
+    K, S_g = chain.K_left.copy(), chain.S_g.copy()
+    K[:, 2, 2] = eps / h
+    K *= np.exp(rng.normal(size=(n - 1, 1, 1)))
+    K_right = K * (1 + 0.1 * rng.uniform(size=K.shape) * np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]]))
+    S_g[:, 2, :2] = -F * h * np.array([2.0, -1.0])
+    S, b, c = (np.zeros((len(omega), *shape), dtype=complex) for shape in ((3, 3), (3, 1), (1, 3)))
+    S[:, 2, 2] = b[:, 2, 0] = 0.7 * eps / h
+    c[:, 0, 0] = 1.0
+    chain = replace(chain, K_left=K, K_right=K_right, S_g=S_g)
+    return chain, Ends(S, S, b, 0 * b, 0 * c, c), omega, extra, None
+
+
+@pytest.mark.parametrize("kernel", ["plain", "compiled"])
+def test_blocked_carriers_between_drift_and_diffusion(kernel):
+    """What a blocked carrier passes on is not read from its flux, a difference that must vanish."""
+    problem = drift_and_diffusion(12, [1e-9, 1e-3, 1.0, 1e4])
+    response = plain.response if kernel == "plain" else compiled().response
+    references = [exact(problem, f) for f in range(4)]
+    z = response(*problem)[:, 0, 0]
+    assert max(relative(*pair) for pair in zip(z, references, strict=True)) <= 1e-12
+    if kernel == "plain":
+        x, error = plain.refined_profile(*problem)
+        assert error.max() <= 1e-14
+        assert max(relative(*pair) for pair in zip(x[:, -1, 0, 0], references, strict=True)) <= 1e-12
+        assert relative(dense(problem, 0)[1][0, 0], references[0]) > 1e-4  # what an assembled matrix makes of it
+
+
 # ---------------------------------------------------------------- profiles and their error
 
 
@@ -354,6 +390,18 @@ def test_floating_chain_is_not_finite_and_does_not_raise(kernel):
     chain = Chain(K, K, none, none, np.full(5, -1), none)
     ends = Ends(zero, zero, one, zero, one, zero)
     assert not np.isfinite(response(chain, ends, np.zeros(1), np.empty((0, 1), dtype=complex))).any()
+
+
+@pytest.mark.parametrize("kernel", ["plain", "compiled"])
+def test_frequency_that_is_not_finite_spoils_no_other(kernel):
+    response = plain.response if kernel == "plain" else compiled().response
+    chain, ends, omega, extra, joined = random_problem(9, 3, 1, 1, 150)
+    good = response(chain, ends, omega, extra, joined)
+    spoilt = extra.copy()
+    spoilt[:, 3] = np.nan
+    z = response(chain, ends, omega, spoilt, joined)
+    assert np.isnan(z[3]).all()
+    np.testing.assert_array_equal(np.delete(z, 3, axis=0), np.delete(good, 3, axis=0))
 
 
 # ---------------------------------------------------------------- the compiled twin

@@ -28,11 +28,10 @@ BACKWARD_TOLERANCE = 1e-14  # per equation, max_i |r| / max_i (|A||x| + |b|)
 # rounded matrix has stiffened would hide in a first correction, however small. At least two are made.
 FORWARD_TOLERANCE = 1e-12  # of the largest unknown of a field
 ROUND_OFF = 1e-13  # corrections below this say no more
-NOISE = 1e-8  # what rounding may leave in a field, of its own size or `_FLOOR` of all
+NOISE = 1e-10  # what rounding may leave in a field, of the largest scaled unknown of all
 CORRECTIONS, WINDOW = 20, 3
 WEAK = 1e-6  # faces this much weaker than others separate inventories
 HELD = 1.0  # a set that its nodes and contacts hold better, relative to its faces, needs no inventory
-_FLOOR = 1e-2  # a field whose scaled unknowns are smaller than this is judged against it
 
 Progress = Callable[[int, int], None]
 # Per part of A(w): places in the pattern, and the values that go there.
@@ -264,8 +263,9 @@ class _System:
         if len(steps) < 2 + WINDOW or gain <= 0.5:
             return None
         # rounding sends x to and fro around its place; an error that corrections hardly touch shifts it steadily
-        largest = max(steps[-WINDOW:])
-        return largest <= NOISE and self._step(factor, past[-1] - past[-1 - WINDOW], past[-1]) <= 2.0 * largest
+        drift = self._step(factor, past[-1] - past[-1 - WINDOW], past[-1])
+        noise = self._step(factor, past[-1] - past[-2], past[-1], floor=1.0)
+        return drift <= 2.0 * max(steps[-WINDOW:]) and noise <= NOISE
 
     def _inverse_times(self, factor: Factor, b: Complex) -> Complex:
         return np.asarray(factor.apply(b[self.pattern.order])[self.pattern.rank])
@@ -286,13 +286,13 @@ class _System:
         by_equation = (v.reshape(*self.pattern.balances.shape, -1).max(axis=0) for v in (left, whole))
         return max(worst, _ratio(*by_equation))
 
-    def _step(self, factor: Factor, correction: Complex, x: Complex) -> float:
-        """Largest correction relative to the largest unknown, field by field, in the scaled unknowns."""
+    def _step(self, factor: Factor, correction: Complex, x: Complex, floor: float = 1e-2) -> float:
+        """Largest correction relative to the largest unknown of its field, or `floor` of that of all, when scaled."""
         scale = factor.column[self.pattern.rank][:, None]
         change, value = (
             (np.abs(v) / scale).reshape(*self.pattern.balances.shape, -1).max(axis=0) for v in (correction, x)
         )
-        return _ratio(change, np.maximum(value, _FLOOR * value.max(axis=0)))
+        return _ratio(change, np.maximum(value, floor * value.max(axis=0)))
 
 
 def _ratio(part: Array, whole: Array) -> float:

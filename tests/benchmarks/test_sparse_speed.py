@@ -64,7 +64,7 @@ def best_of_two(task) -> tuple[float, object]:
 
 def race() -> dict[str, object]:
     """100 x 100 cells x (c1, c2, phi) between blocking electrodes: times, and the largest difference of phi."""
-    from test_sparse import nernst_planck_poisson
+    from sparse_blocks import nernst_planck_poisson
 
     blocks = nernst_planck_poisson(100, 100, 1e-8)
     prepared, pattern = best_of_two(lambda: sparse.SparsePattern.from_blocks(blocks))
