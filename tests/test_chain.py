@@ -449,6 +449,13 @@ def test_compiled_code_is_loaded_from_disk_by_the_next_process():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_kernels_share_no_name():
+    """Not on disk and not among symbols: two processes compiling at once once left one's code under the other's key."""
+    kernels = [compiled()._kernel(*shape) for shape in ((1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1), (1, 11, 1))]
+    files = {kernel._cache._impl.filename_base for kernel in kernels}
+    assert len(files) == len(kernels)
+
+
 def test_plain_kernel_does_not_import_numba():
     code = "import sys, miecsim.solvers.chain; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -391,6 +391,9 @@ def _kernel(m: int, p: int, q: int) -> Callable[..., Array]:
                 _carry(s, x, rows, Ka[i], given[g], left, m, p, lanes)
         return out
 
+    # A name of its own for each: numba names symbols and cache files after the function, and files that kernels of
+    # different shape shared could be given each other's code by two processes compiling at once.
+    kernel.__qualname__ = kernel.__name__ = f"kernel_{m}_{p}_{q}"
     try:
         return _compile(kernel, True)
     except RuntimeError:  # there is nowhere to write a cache

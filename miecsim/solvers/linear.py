@@ -92,7 +92,6 @@ class Factor:
     row: Array
     column: Array
     pivoting: bool = False
-    ordered: bool = False
     _lu: Any = field(default=None, repr=False)
 
     def apply(self, b: Array | Complex) -> Any:
@@ -165,7 +164,7 @@ def factorise_scaled(scaled: Any, row: Array, column: Array, ordered: bool = Fal
         raise SolveError(f"linear solve: the matrix is {scaled.shape[0]} x {scaled.shape[1]}, not square")
     if not np.all(np.isfinite(scaled.data)):
         raise SolveError("linear solve: an entry of the matrix is not finite")
-    factor = Factor(scaled, row, column, pivoting=pivoting, ordered=ordered)
+    factor = Factor(scaled, row, column, pivoting=pivoting)
     if not pivoting:
         try:
             factor._lu = _lu(scaled, pivoting=False, ordered=ordered)

@@ -260,12 +260,13 @@ class _System:
         step, gain = steps[-1], steps[-1] / steps[-2] if steps[-2] > 0.0 else 0.0
         if step <= ROUND_OFF or (gain <= 0.5 and step * gain <= FORWARD_TOLERANCE * (1.0 - gain)):
             return True
-        if len(steps) < 2 + WINDOW or gain <= 0.5:
+        recent = steps[-WINDOW:]
+        if len(steps) < 2 + WINDOW or gain <= 0.5 or max(recent) > 10.0 * min(recent):
             return None
         # rounding sends x to and fro around its place; an error that corrections hardly touch shifts it steadily
         drift = self._step(factor, past[-1] - past[-1 - WINDOW], past[-1])
         noise = self._step(factor, past[-1] - past[-2], past[-1], floor=1.0)
-        return drift <= 2.0 * max(steps[-WINDOW:]) and noise <= NOISE
+        return drift <= 2.0 * max(recent) and noise <= NOISE
 
     def _inverse_times(self, factor: Factor, b: Complex) -> Complex:
         return np.asarray(factor.apply(b[self.pattern.order])[self.pattern.rank])

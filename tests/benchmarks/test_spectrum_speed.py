@@ -1,7 +1,7 @@
 """A Nernst-Planck-Poisson line of 200 cells, three unknowns, 60 frequencies: our elimination beside a loop of spsolve.
 
-Both get the same linearisation; the loop gets its matrices assembled for nothing. Shortest of several turns each, in one
-run; the compiled kernel uses the threads it would use, one and all.
+Both get the same linearisation; the loop gets its matrices assembled for nothing. Shortest of several turns each, in
+one run; the compiled kernel uses the threads it would use, one and all.
 """
 
 from __future__ import annotations
