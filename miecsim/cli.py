@@ -73,6 +73,8 @@ def new(
 
 def main() -> None:
     """Entry point: errors become one line on stderr and an exit code, never a traceback."""
+    # small dense blocks gain nothing from BLAS threads, and sparse factorisations stall on them
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = app(standalone_mode=False)
     except MiecsimError as error:

@@ -38,22 +38,11 @@ def random_problem(n, m, p, q, n_f, seed=0, junctions=True):
         extra_index=rng.integers(-1, 2, size=n),
         extra_matrix=0.1 * one + 0.01 * noise(n, m, m),
     )
-    ends = Ends(
-        S_first=2 * one + 0.3 * cnoise(n_f, m, m),
-        S_last=2 * one + 0.3 * cnoise(n_f, m, m),
-        b_first=cnoise(n_f, m, p),
-        b_last=cnoise(n_f, m, p),
-        c_first=cnoise(n_f, q, m),
-        c_last=cnoise(n_f, q, m),
-    )
+    ends = Ends(*(2 * one + 0.3 * cnoise(2, n_f, m, m)), *cnoise(2, n_f, m, p), *cnoise(2, n_f, q, m))
     omega = np.logspace(-3, 3, n_f)
     extra = (1j * omega) ** np.array([[0.5], [0.8]])
     faces = np.unique([0, (n - 1) // 2, n - 2]) if junctions and n > 1 else np.empty(0, dtype=int)
-    joined = Junctions(
-        faces,
-        2 * one + 0.3 * cnoise(n_f, len(faces), m, m),
-        2 * one + 0.3 * cnoise(n_f, len(faces), m, m),
-    )
+    joined = Junctions(faces, *(2 * one + 0.3 * cnoise(2, n_f, len(faces), m, m)))
     return chain, ends, omega, extra, joined if len(faces) else None
 
 
