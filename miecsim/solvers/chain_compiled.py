@@ -13,9 +13,7 @@ be compiled anew in every process.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -26,7 +24,6 @@ from miecsim.solvers.chain import Chain, Ends, Junctions
 from miecsim.typing import Array, Complex, Ints
 
 W = 64
-SHARED_ABOVE = 200  # nodes times groups of frequencies: 0.3 ms
 NEGLIGIBLE = 1e-150  # what has died away to this is zero
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,38 +49,17 @@ def response(
     groups = -(-n_f // (W if m <= 2 else W // 2))  # of as many as the first-level cache holds
     lanes = -(-n_f // (8 * groups)) * 8  # whole vectors
     blocks = (K_left, K_right, chain.S_g, chain.S_c, chain.extra_matrix)
-    fixed = (
+    total = _kernel(m, p, q)(
         *(_flat(a, n, m) for a in blocks),
         np.array(chain.extra_index, dtype=np.int64),
         junction_of,
         0 if junctions is None else len(junctions.faces),
         len(extra_values),
         lanes,
+        _grouped(np.concatenate([a.reshape(n_f, -1) for a in spectral], axis=1), groups, lanes),
     )
-    given = _grouped(np.concatenate([a.reshape(n_f, -1) for a in spectral], axis=1), groups, lanes)
-    total = _shared(_kernel(m, p, q), fixed, given, n * groups)
     z = total[:, :, :lanes] + 1j * total[:, :, W : W + lanes]
     return np.ascontiguousarray(z.transpose(0, 2, 1)).reshape(-1, q, p)[:n_f]
-
-
-def _shared(kernel: Callable[..., Array], fixed: tuple[Any, ...], given: Array, work: int) -> Array:
-    """The groups of frequencies, shared among threads where the work pays for waking them: the kernel holds no lock."""
-    workers = min(len(given), threads()) if work >= SHARED_ABOVE else 1
-    if workers < 2:
-        return kernel(*fixed, given)
-    parts = _pool(workers - 1).map(lambda share: kernel(*fixed, share), np.array_split(given, workers)[1:])
-    first = kernel(*fixed, np.array_split(given, workers)[0])
-    return np.concatenate([first, *parts])
-
-
-def threads() -> int:
-    """Threads for one spectrum: MIECSIM_THREADS, or as many as the processor has (set 1 beside other workers)."""
-    return max(1, int(os.environ.get("MIECSIM_THREADS", os.cpu_count() or 1)))
-
-
-@cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="miecsim-chain")
 
 
 def _flat(blocks: Array, n: int, m: int) -> Array:
