@@ -30,20 +30,19 @@ def list_command(where: Path | None) -> None:
     if not found:
         raise InputError(f"{folder}: no case directory in it (a case directory holds a case.toml)")
     table = Table(title=f"Cases in {folder}", title_justify="left")
-    for column in ("case", "model", "title"):
-        table.add_column(column)
+    table.add_column("case", no_wrap=True)
+    table.add_column("title")
     for path in found:
-        model, title = _headline(path)
-        table.add_row(path.parent.name, model, title)
+        table.add_row(path.parent.name, _title(path))
     Console().print(table)
 
 
-def _headline(path: Path) -> tuple[str, str]:
+def _title(path: Path) -> str:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError):
-        return "", "(cannot be read; `miecsim check` says why)"
-    return str(raw.get("model", "")), str(raw.get("title", ""))
+        return "(cannot be read; `miecsim check` says why)"
+    return str(raw.get("title", ""))
 
 
 def new_command(name: str, source: str) -> None:
