@@ -42,3 +42,15 @@ def test_compiled_and_plain_and_sparse_agree() -> None:
     plain, compiled, sparse = (mx.impedance(point, FREQUENCY, method=m).Z for m in ("plain", "compiled", "sparse"))
     np.testing.assert_allclose(compiled, plain, rtol=1e-12)
     np.testing.assert_allclose(sparse, plain, rtol=1e-10)
+
+
+def test_amplitudes_go_the_way_of_the_spectrum() -> None:
+    """A coarse mesh far above its frequencies: the current of the amplitudes through the ends is the spectrum's own."""
+    s1, s2, length = 0.031, 0.031e-12, 47e-6
+    layer = mx.CompositeLayer("electrode", length, s1, s2, mx.Lumped(C=0.23), 2.7e5)
+    system = mx.build_system(mx.composite_electrode([layer]), mx.preset("ion_blocking"), mesh=mx.Mesh(cells=90))
+    point = mx.solve_steady(system)
+    f = np.array([1e6, 1e9])
+    phi = mx.amplitudes(point, f).potential[:, :, 1]
+    current = 2 * s2 / (length / 90) * (phi[:, -2] - phi[:, -1])  # through the last half cell
+    np.testing.assert_allclose(1 / current, mx.impedance(point, f).Z, rtol=1e-9)

@@ -9,6 +9,7 @@ import numpy as np
 from miecsim.case import data, laws
 from miecsim.case.load import Case
 from miecsim.circuit import pnp, tlm
+from miecsim.circuit.elements import lumped
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer
@@ -44,14 +45,8 @@ def _impedance(law: laws.Law, omega: Array, temperature: float, area: float) -> 
     R, C, Q = (getattr(law, name, None) for name in ("R", "C", "Q"))
     if isinstance(law, laws.ButlerVolmer):
         R = thermal_voltage(temperature) / law.exchange_current
-    y = np.zeros(omega.size, dtype=complex)
-    if R is not None:
-        y = y + 1 / R
-    if C is not None:
-        y = y + 1j * omega * C
-    if Q is not None:
-        y = y + Q * (1j * omega) ** getattr(law, "alpha", 1.0)
-    return np.asarray((getattr(law, "Rs", 0.0) + 1 / y) / area)
+    alpha = 1.0 if Q is None else getattr(law, "alpha", 1.0)
+    return np.asarray(lumped(omega, R=R, C=C, Q=Q, alpha=alpha, Rs=getattr(law, "Rs", 0.0)) / area)
 
 
 def _line(sigma: tuple[float, float], thickness: float, wall: Callable[[], Complex], area: float) -> Complex:

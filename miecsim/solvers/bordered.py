@@ -58,7 +58,7 @@ def bordered_solve(blocks: Blocks, basis: Array, b: Array, groups: list[Group], 
     """Solve the steady matrix for right-hand sides b (N m, k) in the basis, with each floating group's inventory
     raised by `missing`."""
     n, m = blocks.n_nodes, blocks.n_fields
-    spread = _block_diagonal(basis)
+    spread = block_diagonal(basis)
     A = (assemble(blocks) @ spread).tolil() if groups else assemble(blocks) @ spread
     rhs = np.concatenate([b, np.zeros((n * m, len(groups)))], axis=1)
     for j, g in enumerate(groups):
@@ -71,7 +71,7 @@ def bordered_solve(blocks: Blocks, basis: Array, b: Array, groups: list[Group], 
     x = factor.solve(rhs)
     if not groups:
         return np.asarray(x)
-    storage = _block_diagonal(blocks.S_c @ basis)
+    storage = block_diagonal(blocks.S_c @ basis)
     held = storage @ x
     own = np.array([[held[g.members.reshape(-1), i].sum() for i in range(x.shape[1])] for g in groups])
     response = own[:, b.shape[1] :]
@@ -81,7 +81,8 @@ def bordered_solve(blocks: Blocks, basis: Array, b: Array, groups: list[Group], 
     return np.asarray(x[:, : b.shape[1]] + x[:, b.shape[1] :] @ np.linalg.solve(response, want))
 
 
-def _block_diagonal(blocks: Array) -> csc_matrix:
+def block_diagonal(blocks: Array) -> csc_matrix:
+    """Blocks (n, m, m) along the diagonal of one sparse matrix (n m, n m)."""
     n, m, _ = blocks.shape
     base = np.arange(n)[:, None, None] * m
     rows = np.broadcast_to(base + np.arange(m)[None, :, None], blocks.shape)

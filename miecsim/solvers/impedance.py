@@ -15,7 +15,7 @@ from miecsim.errors import InputError, SolveError
 from miecsim.linearise import linearise
 from miecsim.solvers import line as line_solver
 from miecsim.solvers.steady import OperatingPoint
-from miecsim.typing import Array, Complex, Ints
+from miecsim.typing import Array, Complex
 
 # Healthy eliminations leave a backward error near 2e-16; above this a line is solved again by sparse factorisation.
 ACCEPT = 1e-13
@@ -180,7 +180,7 @@ def _by_sparse(
 
 
 def _solve_profiles(blocks: Blocks, omega: Array, ports: list[int]) -> tuple[Complex, Array]:
-    if line_solver.is_line(blocks):
+    if _choose(blocks, omega, "auto") != "sparse":
         return line_solver.profiles(line_solver.prepare(blocks, omega, ports), ports)
     from miecsim.solvers import sparse
 
@@ -259,8 +259,3 @@ def frequency_grid(start: float, stop: float, points_per_decade: int) -> Array:
     """Logarithmic frequencies from `start` to `stop` [Hz], both included."""
     n = int(np.ceil(abs(np.log10(stop / start)) * points_per_decade)) + 1
     return np.asarray(np.logspace(np.log10(start), np.log10(stop), max(n, 2)))
-
-
-def terminal_nodes(point: OperatingPoint) -> Ints:
-    """Nodes that any contact touches, sorted."""
-    return np.unique(np.concatenate([p.nodes for p in point.system.ports]))

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import spsolve
 import miecsim as mx
 from miecsim.linearise import linearise
 from miecsim.solvers import chain, chain_compiled, line
-from miecsim.solvers.bordered import _block_diagonal, assemble
+from miecsim.solvers.bordered import assemble, block_diagonal
 
 ATTEMPTS = 8
 
@@ -27,7 +27,7 @@ def _problem() -> tuple[line.Line, Callable[[float], object], np.ndarray]:
     point = mx.solve_steady(mx.build_system(mx.nernst_planck_poisson([layer]), mx.metal_plates(), mesh=mesh))
     omega = 2 * np.pi * np.logspace(0, 7, 60)
     blocks = linearise(point.system, point.u, point.voltages)
-    G, C = assemble(blocks), _block_diagonal(blocks.S_c)
+    G, C = assemble(blocks), block_diagonal(blocks.S_c)
     rhs = np.zeros(G.shape[0], dtype=complex)
     for contact in blocks.contacts:
         if contact.port == 0:
