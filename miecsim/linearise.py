@@ -26,22 +26,15 @@ STEP = 1e-20
 def linearise(system: System, u: Array, voltages: Array) -> Blocks:
     """Small-signal equations of `system` about the unknowns u (m, N) at port voltages (P,)."""
     nodes, laws, m = system.nodes, system.laws, system.n_fields
-    n = nodes.n
     potential = potential_jacobian(system, u)
     K_left, K_right = (np.zeros((nodes.left.size, m, m)) for _ in range(2))
-    S_g, S_c = np.zeros((n, m, m)), np.zeros((n, m, m))
     for transport, faces in laws.transports:
-        left, right = _face_jacobians(system, transport, faces, u)
+        left, right = face_jacobians(system, transport, faces, u)
         K_left[faces] += left
         K_right[faces] -= right
-    for store in laws.stores:
-        at = store.nodes
-        for law, target in ((store.reaction, S_g), (store.storage, S_c)):
-            block = _node_jacobian(system, law, store.rows, store.columns, at, u)
-            if block is not None:
-                target[at] += block * store.measure[:, None, None]
+    S_g, S_c = store_jacobians(system, u)
     extras, junctions = _branch_blocks(system, u, potential, K_left, K_right, S_g, S_c)
-    contacts = tuple(_contact(system, p, u, potential, voltages) for p in system.ports)
+    contacts = tuple(linearised_contact(system, p, u, potential, voltages) for p in system.ports)
     keep = laws.active
     return Blocks(
         left=nodes.left,
@@ -81,7 +74,7 @@ def potential_jacobian(system: System, u: Array) -> Array:
     return out
 
 
-def _face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tuple[Array, Array]:
+def face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tuple[Array, Array]:
     """d(current * area)/du_left and /du_right of one transport law, each (n_faces, m, m)."""
     nodes, m = system.nodes, system.n_fields
     area = nodes.area[faces]
@@ -97,6 +90,19 @@ def _face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tu
             for row, values in zip(law.rows, current, strict=True):
                 out[side][:, row, j] = values
     return out
+
+
+def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:
+    """Derivatives of all storage laws over the unknowns, each (N, m, m), volumes included: what is not, and what is,
+    differentiated in time."""
+    m = system.n_fields
+    S_g, S_c = np.zeros((system.nodes.n, m, m)), np.zeros((system.nodes.n, m, m))
+    for store in system.laws.stores:
+        for law, target in ((store.reaction, S_g), (store.storage, S_c)):
+            block = _node_jacobian(system, law, store.rows, store.columns, store.nodes, u)
+            if block is not None:
+                target[store.nodes] += block * store.measure[:, None, None]
+    return S_g, S_c
 
 
 def _shifted(system: System, u: Array, at: Ints, j: int) -> tuple[State, Array]:
@@ -136,8 +142,11 @@ def element_jacobian(element: Element, v: Array) -> tuple[Array, Array]:
     return np.broadcast_to(g, v.shape).copy(), np.broadcast_to(c, v.shape).copy()
 
 
-def _branch_voltage(system: System, b: Branch, u: Array) -> Array:
-    return field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+def branch_jacobian(system: System, b: Branch, u: Array) -> tuple[Array, Array]:
+    """Differential conductance [S] and capacitance [F] of a branch at each of its nodes."""
+    v = field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+    g, c = element_jacobian(b.element, v)
+    return g * b.weight, c * b.weight
 
 
 def _branch_blocks(
@@ -148,9 +157,8 @@ def _branch_blocks(
     junctions: list[JunctionBlocks] = []
     m = system.n_fields
     for b in system.branches:
-        g, c = element_jacobian(b.element, _branch_voltage(system, b, u))
+        g, c = branch_jacobian(system, b, u)
         t_a, t_b = potential[b.nodes_a, b.row_a], potential[b.nodes_b, b.row_b]
-        g, c = g * b.weight, c * b.weight
         if b.row_a != b.row_b:
             unit = _between(b.row_a, b.row_b, t_a, t_b, m)
             np.add.at(S_g, b.nodes_a, g[:, None, None] * unit)
@@ -189,7 +197,7 @@ def _between(row_a: int, row_b: int, t_a: Array, t_b: Array, m: int) -> Array:
     return unit
 
 
-def _contact(system: System, p: PortBranch, u: Array, potential: Array, voltages: Array) -> PortContact:
+def linearised_contact(system: System, p: PortBranch, u: Array, potential: Array, voltages: Array) -> PortContact:
     zeros = np.zeros(p.nodes.size)
     strong = isinstance(p.element, Reversible)
     g, c, weight, law = zeros, zeros, zeros, None

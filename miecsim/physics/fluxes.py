@@ -1,18 +1,23 @@
 """Transport laws: current densities between two neighbouring states. A flux is exactly zero where every Phi is flat.
 
 Each law names the rows it feeds and the fields it reads; `current(left, right)` returns (n_rows, n_faces) from left to
-right. Distances to the face enter only through the conductance per area that the law was given.
+right. Distances to the face enter only through the conductance per area that the law was given. `share` (n_rows,
+n_faces) is the part of each face's resistance that lies on its left: bookkeeping for who owns a drop, not physics.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from miecsim.constants import FARADAY
 from miecsim.physics.state import State
 from miecsim.typing import Array, Ints, Values
+
+
+def _half() -> Array:
+    return np.full((1, 1), 0.5)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Ohmic:
     rows: tuple[int, ...]
     g: Array
     process: str = "transport"
+    share: Array = field(default_factory=_half)
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -55,12 +61,19 @@ def series_conductance(sigma_left: Array, sigma_right: Array, d_left: Array, d_r
         at = np.flatnonzero((crosses == pattern).all(axis=1))
         if keep.size == 0 or at.size == 0:
             continue
-        rho = _half(sigma_left[at], d_left[at], keep) + _half(sigma_right[at], d_right[at], keep)
+        rho = _half_cell(sigma_left[at], d_left[at], keep) + _half_cell(sigma_right[at], d_right[at], keep)
         g[np.ix_(at, keep, keep)] = np.linalg.inv(rho) if keep.size > 1 else 1.0 / rho
     return g
 
 
-def _half(sigma: Array, d: Array, keep: Ints) -> Array:
+def left_share(left: Array, right: Array) -> Array:
+    """left / (left + right), the part of a face's resistance (or inverse capacitance) on its left; half where neither
+    resists."""
+    total = left + right
+    return np.asarray(np.divide(left, total, out=np.full(total.shape, 0.5), where=total > 0))
+
+
+def _half_cell(sigma: Array, d: Array, keep: Ints) -> Array:
     """d * (sigma^-1) restricted to the carriers that cross, (n, k, k) [ohm m2]."""
     out = np.zeros((sigma.shape[0], keep.size, keep.size))
     present = sigma[:, np.arange(sigma.shape[1]), np.arange(sigma.shape[1])] > 0
@@ -94,6 +107,7 @@ class Drift:
     thermal_voltage: float
     columns: tuple[int, ...]
     process: str = "transport"
+    share: Array = field(default_factory=_half)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -117,6 +131,7 @@ class Displacement:
     row: int
     permittivity: Array  # (n_faces,) eps/d of the two half cells in series [F/m2]
     process: str = "displacement"
+    share: Array = field(default_factory=_half)
 
     @property
     def rows(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from miecsim.errors import InputError
 from miecsim.grid.nodes import Nodes
 from miecsim.physics.branches import Branch
 from miecsim.physics.elements import Element
-from miecsim.physics.fluxes import Displacement, Drift, Ohmic, series_conductance
+from miecsim.physics.fluxes import Displacement, Drift, Ohmic, left_share, series_conductance
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
 from miecsim.physics.state import Activity, Carrier, StateMap
 from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
@@ -227,6 +227,8 @@ def _rail_laws(
     active[:, :2] = (sigma[:, [0, 1], [0, 1]] > 0)[region]
     at_left, at_right = sigma[region[nodes.left]], sigma[region[nodes.right]]
     all_faces = np.arange(nodes.left.size)
+    rho = _reciprocal(sigma[:, [0, 1], [0, 1]]).T
+    share = left_share(nodes.d_left * rho[:, region[nodes.left]], nodes.d_right * rho[:, region[nodes.right]])
     transports: list[tuple[Transport, Ints]] = []
     if junctions:
         for k, carrier in enumerate(_RAILS):
@@ -235,14 +237,15 @@ def _rail_laws(
             g = series_conductance(
                 at_left[faces, k : k + 1, k : k + 1], at_right[faces, k : k + 1, k : k + 1], d_l[faces], d_r[faces]
             )
-            transports.append((Ohmic((k,), g, f"{carrier.name} transport"), faces))
+            transports.append((Ohmic((k,), g, f"{carrier.name} transport", share[k : k + 1, faces]), faces))
     else:
         g = series_conductance(at_left, at_right, nodes.d_left, nodes.d_right)
         if np.any(sigma[:, 0, 1] != 0):
-            transports.append((Ohmic((0, 1), g, "coupled transport"), all_faces))
+            transports.append((Ohmic((0, 1), g, "coupled transport", share), all_faces))
         else:
             for k, carrier in enumerate(_RAILS):
-                transports.append((Ohmic((k,), g[:, k : k + 1, k : k + 1], f"{carrier.name} transport"), all_faces))
+                own = slice(k, k + 1)
+                transports.append((Ohmic((k,), g[:, own, own], f"{carrier.name} transport", share[own]), all_faces))
     if permittivity is not None:
         transports.append((_displacement(nodes, region, permittivity, 2), all_faces))
     state_map = StateMap(
@@ -256,7 +259,13 @@ def _rail_laws(
 def _displacement(nodes: Nodes, region: Ints, permittivity: Sequence[float | None], row: int) -> Displacement:
     eps = np.array([p or 0.0 for p in permittivity])
     d_l, d_r, _ = nodes.distances(())
-    return Displacement(row, 1 / (d_l / eps[region[nodes.left]] + d_r / eps[region[nodes.right]]))
+    left, right = d_l / eps[region[nodes.left]], d_r / eps[region[nodes.right]]
+    return Displacement(row, 1 / (left + right), share=left_share(left, right)[None])
+
+
+def _reciprocal(values: Array) -> Array:
+    """1/values, zero where they are zero."""
+    return np.asarray(np.divide(1.0, values, out=np.zeros(values.shape), where=values > 0))
 
 
 def _charged_model(
@@ -344,8 +353,9 @@ def _charged_laws(
         d_l, d_r, conducts = nodes.distances(_interrupts(junctions, c.name))
         diffusivity = of(c, "diffusivity", 0.0)
         faces = np.flatnonzero(conducts & active[nodes.left, k] & active[nodes.right, k])
-        resistance = d_l[faces] / diffusivity[nodes.left[faces]] + d_r[faces] / diffusivity[nodes.right[faces]]
-        transports.append((Drift(k, c.charge, 1 / resistance, v_t, (k, k_n), f"{c.name} transport"), faces))
+        near, far = d_l[faces] / diffusivity[nodes.left[faces]], d_r[faces] / diffusivity[nodes.right[faces]]
+        share = left_share(near, far)[None]
+        transports.append((Drift(k, c.charge, 1 / (near + far), v_t, (k, k_n), f"{c.name} transport", share), faces))
         live = cells[active[cells, k]]
         stores.append(Density(k, c.charge, live, nodes.volume[live]))
     stores.append(_space_charge(nodes, region, layers, carriers, active, poisson))
