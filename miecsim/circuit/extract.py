@@ -102,16 +102,13 @@ def _direction(system: System, potential: Array) -> Array:
 
 
 def _at_nodes(system: System, nodes: Ints) -> Place:
-    region = system.region[nodes]
-    return Place(system.nodes.position[nodes, 0], region, region, np.ones(nodes.size))
+    x, region = system.nodes.position[nodes, 0], system.region[nodes]
+    return Place(x, x, region, region, np.ones(nodes.size))
 
 
 def _at_faces(system: System, faces: Ints, share: Array) -> Place:
-    left, right = system.nodes.left[faces], system.nodes.right[faces]
-    x, d = system.nodes.position[:, 0], system.nodes
-    reach = d.d_left[faces] + d.d_right[faces]
-    middle = np.divide(d.d_left[faces], reach, out=np.full(faces.size, 0.5), where=reach > 0)
-    return Place(x[left] + (x[right] - x[left]) * middle, system.region[left], system.region[right], share)
+    left, right, x = system.nodes.left[faces], system.nodes.right[faces], system.nodes.position[:, 0]
+    return Place(x[left], x[right], system.region[left], system.region[right], share)
 
 
 # --- flux laws ------------------------------------------------------------------------------------

@@ -28,19 +28,20 @@ NOWHERE = -1  # the far end of a one-sided source: its current is a constraint o
 
 @dataclass(frozen=True)
 class Place:
-    """Where elements lie: position x [m] along the cell, and the layer on either side of their middle.
+    """Where elements lie: the positions x [m] along the cell of the two control volumes that they join, and the layer
+    of each. Both are the same for an element inside a control volume.
 
-    `share` is the part of each element that belongs to the layer on its left: of the resistance of a face between two
-    layers, the part of the left half cell; 1 for an element inside a layer.
+    `share` is the part of each element that belongs to its left: of a face's resistance, that of the left half cell.
     """
 
-    x: Array  # (n,)
+    x_left: Array  # (n,)
+    x_right: Array  # (n,)
     left: Ints  # (n,) layer index
     right: Ints  # (n,)
     share: Array  # (n,)
 
     def select(self, keep: Bools | Ints) -> Place:
-        return Place(self.x[keep], self.left[keep], self.right[keep], self.share[keep])
+        return Place(self.x_left[keep], self.x_right[keep], self.left[keep], self.right[keep], self.share[keep])
 
 
 @dataclass(frozen=True)
