@@ -33,7 +33,7 @@ def test_parts_add_up_to_the_spectrum(name: str, dimension: int, bias: float) ->
     parts = attribute(circuit, FREQUENCY)
     np.testing.assert_allclose(parts.total, parts.Z, rtol=1e-12)
     np.testing.assert_allclose(parts.total, mx.impedance(point, FREQUENCY).Z, rtol=1e-10)
-    edges = np.linspace(0, circuit.length, 6)
+    edges = np.linspace(0, circuit.extent[1], 6)
     for split in (parts.by_process(), parts.by_layer(), parts.by_process_and_layer()):
         np.testing.assert_allclose(sum(split.values()), parts.Z, rtol=1e-12)
     np.testing.assert_allclose(sum(p.sum(axis=1) for p in parts.along(edges).values()), parts.Z, rtol=1e-12)
@@ -138,6 +138,6 @@ def test_where_the_current_crosses_over() -> None:
 def test_edges_are_checked() -> None:
     _, circuit = netlist("cross", 1, 0.0)
     parts = attribute(circuit, FREQUENCY[:1])
-    for edges in (np.array([0.0]), np.array([0.0, circuit.length / 2]), np.array([circuit.length, 0.0])):
+    for edges in (np.array([0.0]), np.array([0.0, circuit.extent[1] / 2]), np.array([circuit.extent[1], 0.0])):
         with pytest.raises(mx.InputError, match="edges"):
             parts.along(edges)

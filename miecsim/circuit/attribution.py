@@ -86,9 +86,10 @@ class Attribution:
         cell by cell. InputError unless edges rise and hold the whole cell.
         """
         rising = edges.ndim == 1 and edges.size > 1 and bool(np.all(np.diff(edges) > 0))
-        reach = 1e-9 * self.netlist.length
-        if not rising or edges[0] > reach or edges[-1] < self.netlist.length - reach:
-            raise InputError(f"edges: expected rising positions from 0 to {self.netlist.length:.4g} m")
+        first, last = self.netlist.extent
+        reach = 1e-9 * (last - first)
+        if not rising or edges[0] > first + reach or edges[-1] < last - reach:
+            raise InputError(f"edges: expected rising positions from {first:.4g} to {last:.4g} m")
         out: dict[str, Complex] = {}
         for group, part in self._groups():
             share = np.zeros((group.n, edges.size - 1))

@@ -307,6 +307,6 @@ def _finished(system: System, nodes: _Nodes, groups: list[Elements]) -> Netlist:
         node_x=nodes.x[read],
         elements=tuple(renamed(group) for group in kept),
         unit="ohm m^2" if system.per_area else "ohm",
-        length=system.model.thickness,
+        extent=(float(system.nodes.position[:, 0].min()), float(system.nodes.position[:, 0].max())),
         spectators=int(total - np.count_nonzero(read)),
     )

@@ -123,7 +123,7 @@ class Netlist:
     node_x: Array  # (n_nodes,) [m], nan for terminals and ties
     elements: tuple[Elements, ...]
     unit: str  # of Z: 'ohm', or 'ohm m^2' for a system of unit area
-    length: float  # of the cell [m]
+    extent: tuple[float, float]  # where the cell begins and ends [m]
     spectators: int = 0  # potentials left out because no current depends on them
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from miecsim.plot import bode, nyquist, rail_profiles, save, steady
+from miecsim.plot import attribution_map, bode, nyquist, parts_nyquist, parts_stacked, rail_profiles, save, steady
 from miecsim.results import RunRecord, StudyRecord, layer_spans, write_result, write_summary
 
 # Spectra whose widths differ by more are drawn on a Nyquist plot each.
@@ -41,8 +41,21 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     spans = layer_spans(record.grid)
     for i, study in enumerate(record.studies):
         figures[f"{study.name}_rails"] = partial(rail_profiles, study, layers=spans)
+        if study.attribution is not None:
+            figures |= _figures_of_parts(study, spans)
         if not any(_same_state(study, earlier) for earlier in record.studies[:i]):
             figures[f"{study.name}_steady"] = partial(steady, study, layers=spans)
+    return figures
+
+
+def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]]) -> dict[str, Callable[[], Figure]]:
+    figures: dict[str, Callable[[], Figure]] = {
+        f"{study.name}_parts": partial(parts_stacked, study),
+        f"{study.name}_parts_nyquist": partial(parts_nyquist, study),
+        f"{study.name}_parts_map": partial(attribution_map, study, layers=spans),
+    }
+    if len(spans) > 1:
+        figures[f"{study.name}_parts_by_layer"] = partial(parts_stacked, study, by="layer")
     return figures
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from miecsim.plot.attribution import attribution_map, parts_nyquist, parts_stacked
 from miecsim.plot.bode import bode
 from miecsim.plot.nyquist import nyquist
 from miecsim.plot.profiles import rail_profiles
 from miecsim.plot.steady import steady
 from miecsim.plot.style import save
 
-__all__ = ["bode", "nyquist", "rail_profiles", "save", "steady"]
+__all__ = [
+    "attribution_map",
+    "bode",
+    "nyquist",
+    "parts_nyquist",
+    "parts_stacked",
+    "rail_profiles",
+    "save",
+    "steady",
+]

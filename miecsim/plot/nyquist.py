@@ -70,8 +70,8 @@ def nyquist(
             for reference in study.references.values():
                 _curve(axes, reference[order] * display.factor, **REFERENCE)
             _curve(axes, study.Z[order] * display.factor, **look(study, number, 3.2))
-        _axes(axes, window, display)
-        _marks(axes, window, spectra, display.factor, (room / POINT, height / POINT))
+        nyquist_axes(axes, window, display)
+        nyquist_marks(axes, window, spectra, display.factor, (room / POINT, height / POINT))
         if remark:
             axes.text(0.0, 1.0 + 0.14 / height, remark, transform=axes.transAxes, fontsize=SMALL, color=GREY)
         legend(figure, handles, columns=per_row, left=LEFT)
@@ -82,7 +82,8 @@ def _curve(axes: Axes, Z: Complex, **how: object) -> None:
     axes.add_line(Line2D(Z.real, -Z.imag, **how))  # type: ignore[arg-type]
 
 
-def _axes(axes: Axes, window: Window, display: Display) -> None:
+def nyquist_axes(axes: Axes, window: Window, display: Display) -> None:
+    """Equal axes over `window`, in the unit of `display`."""
     axes.set_aspect("equal", adjustable="box")
     axes.set_xlim(window.x[0] * display.factor, window.x[1] * display.factor)
     axes.set_ylim(window.y[0] * display.factor, window.y[1] * display.factor)
@@ -106,8 +107,16 @@ def _remark(window: Window, spectra: Sequence[Spectrum], unit: str) -> str:
     )
 
 
-def _marks(axes: Axes, window: Window, spectra: Sequence[Spectrum], factor: float, box: tuple[float, float]) -> None:
-    """Filled markers at the decades, and their labels; `box` is the size of the axes in points."""
+def nyquist_marks(
+    axes: Axes,
+    window: Window,
+    spectra: Sequence[Spectrum],
+    factor: float,
+    box: tuple[float, float],
+    colour: str | None = None,
+) -> None:
+    """Filled markers at the decades, and their labels; `box` is the size of the axes in points. One `colour` for all
+    spectra, or (None) that of each."""
     per_point = (window.x[1] - window.x[0]) / box[0]
 
     def on_paper(Z: Complex) -> Array:
@@ -122,14 +131,15 @@ def _marks(axes: Axes, window: Window, spectra: Sequence[Spectrum], factor: floa
     ends = np.array([complex(window.x[0], 0.0), complex(window.x[1], 0.0)])
     curves.append(on_paper(ends))  # labels keep clear of the real axis too
     for mark in place(decades, curves, box, SMALL):
-        _draw_mark(axes, mark, window, per_point, factor)
+        _draw_mark(axes, mark, window, per_point, factor, colour)
 
 
-def _draw_mark(axes: Axes, mark: Mark, window: Window, per_point: float, factor: float) -> None:
+def _draw_mark(axes: Axes, mark: Mark, window: Window, per_point: float, factor: float, one_colour: str | None) -> None:
     def shown(x: float, y: float) -> tuple[float, float]:
         return (x * per_point + window.x[0]) * factor, (y * per_point + window.y[0]) * factor
 
-    colour, symbol = COLOURS[mark.spectrum % len(COLOURS)], MARKERS[mark.spectrum % len(MARKERS)]
+    colour = one_colour or COLOURS[mark.spectrum % len(COLOURS)]
+    symbol = "+" if one_colour else MARKERS[mark.spectrum % len(MARKERS)]
     x, y = shown(mark.x, mark.y)
     axes.add_line(Line2D([x], [y], color=colour, marker=symbol, markersize=4.2, zorder=3))
     if mark.label:

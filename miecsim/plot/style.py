@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from miecsim.results.atomic import atomic
 
@@ -111,7 +111,7 @@ def legend_height(entries: int, columns: int) -> float:
     return 0.3 + 0.36 * rows
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], *, columns: int, left: float, top: float = 0.15) -> None:
+def legend(figure: Figure, handles: Sequence[Artist], *, columns: int, left: float, top: float = 0.15) -> None:
     """A frameless legend along the top of the figure, `left` and `top` cm from its edges."""
     width, height = (2.54 * float(inches) for inches in figure.get_size_inches())
     if handles:

@@ -9,11 +9,20 @@ from __future__ import annotations
 from miecsim.results.atomic import atomic
 from miecsim.results.provenance import software_versions
 from miecsim.results.read import read_result
-from miecsim.results.records import GridRecord, Quantity, RunRecord, StudyRecord, layer_spans, reference_errors
+from miecsim.results.records import (
+    AttributionRecord,
+    GridRecord,
+    Quantity,
+    RunRecord,
+    StudyRecord,
+    layer_spans,
+    reference_errors,
+)
 from miecsim.results.summary import summary_dict, write_summary
 from miecsim.results.write import write_result
 
 __all__ = [
+    "AttributionRecord",
     "GridRecord",
     "Quantity",
     "RunRecord",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from miecsim.errors import InputError
-from miecsim.results.records import GridRecord, Quantity, RunRecord, StudyRecord
+from miecsim.results.records import AttributionRecord, GridRecord, Quantity, RunRecord, StudyRecord
 from miecsim.results.write import FORMAT
 from miecsim.typing import Array, Complex
 
@@ -81,7 +81,13 @@ def _study(file: Any, name: str) -> StudyRecord:
         summary=_figures(group["summary"]),
         solver={key: _attribute(value) for key, value in file[f"meta/solver/{name}"].attrs.items()},
         fields={key: (_real(values), str(values.attrs["units"])) for key, values in fields.items()},
+        attribution=_attribution(group["attribution"]) if "attribution" in group else None,
     )
+
+
+def _attribution(group: Any) -> AttributionRecord:
+    parts = [{key: _complex(values) for key, values in group.get(k, {}).items()} for k in ("process", "layer", "along")]
+    return AttributionRecord(parts[0], parts[1], _real(group["edges"]), parts[2])
 
 
 def _grid(group: Any) -> GridRecord:

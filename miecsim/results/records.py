@@ -24,6 +24,16 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False)
+class AttributionRecord:
+    """Parts of Z that add up to it, in the unit of Z: by process, by layer, and by process in n_x intervals of x."""
+
+    processes: Mapping[str, Complex]  # each (n_f,)
+    layers: Mapping[str, Complex]  # each (n_f,)
+    edges: Array  # (n_x + 1,) m
+    along: Mapping[str, Complex]  # each process (n_f, n_x)
+
+
+@dataclass(frozen=True, eq=False)
 class StudyRecord:
     """One small-signal study: n_f frequencies, P terminals, n positions along the electrode.
 
@@ -51,6 +61,7 @@ class StudyRecord:
     summary: Mapping[str, Quantity]
     solver: Mapping[str, str | float]
     fields: Mapping[str, tuple[Array, str]] = field(default_factory=dict)  # each ((n_cells,), unit), on the grid
+    attribution: AttributionRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
     /impedance/<study>/            frequency [Hz]; Z (complex), Z_real, Z_imag; Z_matrix; Z_reference
         reference/<name>           closed forms, complex, with their largest relative error as an attribute
+        attribution/               edges [m]; process/<name>, layer/<name> (complex parts of Z), along/<process>
         profiles/                  profile_frequency [Hz], position [m], <rail> (complex, V per V applied)
         summary/<figure>           scalars with unit and note
     /steady/<study>/               position [m], <potential or concentration>
@@ -24,7 +25,15 @@ import numpy.typing as npt
 
 from miecsim.errors import InputError
 from miecsim.results.atomic import atomic
-from miecsim.results.records import Z_UNITS, GridRecord, Quantity, RunRecord, StudyRecord, reference_errors
+from miecsim.results.records import (
+    Z_UNITS,
+    AttributionRecord,
+    GridRecord,
+    Quantity,
+    RunRecord,
+    StudyRecord,
+    reference_errors,
+)
 from miecsim.results.summary import to_json
 from miecsim.results.vtkhdf import write_vtkhdf
 
@@ -72,6 +81,10 @@ def check_study(study: StudyRecord, n_cells: int) -> None:
     shapes |= {f"profile of {name}": (values.shape, along) for name, values in study.profile_rails.items()}
     shapes |= {f"steady {name}": (v.shape, study.steady_position.shape) for name, (v, _) in study.steady.items()}
     shapes |= {f"field {name}": (v.shape, (n_cells,)) for name, (v, _) in study.fields.items()}
+    if study.attribution is not None:
+        parts, intervals = study.attribution, study.attribution.edges.size - 1
+        shapes |= {f"part {k}": (v.shape, (n_f,)) for k, v in (*parts.processes.items(), *parts.layers.items())}
+        shapes |= {f"parts of {k} along x": (v.shape, (n_f, intervals)) for k, v in parts.along.items()}
     for what, (read, expected) in shapes.items():
         if read != expected:
             raise InputError(f"study {study.name}: {what} has shape {read}, expected {expected}")
@@ -140,8 +153,20 @@ def _write_study(group: Any, study: StudyRecord) -> None:
     errors = reference_errors(study)
     for name, values in study.references.items():
         _put(_group(group, "reference"), name, values, study.unit, [frequency], max_relative_error=errors[name][0])
+    if study.attribution is not None:
+        _write_attribution(_group(group, "attribution"), study.attribution, study.unit, frequency)
     _write_profiles(_group(group, "profiles"), study)
     _write_figures(_group(group, "summary"), study.summary)
+
+
+def _write_attribution(group: Any, parts: AttributionRecord, unit: str, frequency: Any) -> None:
+    _put(group, "edges", parts.edges, "m")
+    middle = _scale(group, "interval", 0.5 * (parts.edges[1:] + parts.edges[:-1]), "m")
+    for kind, values in (("process", parts.processes), ("layer", parts.layers)):
+        for name, part in values.items():
+            _put(_group(group, kind), name, part, unit, [frequency])
+    for name, part in parts.along.items():
+        _put(_group(group, "along"), name, part, unit, [frequency, middle])
 
 
 def _write_profiles(group: Any, study: StudyRecord) -> None:
