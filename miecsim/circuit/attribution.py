@@ -29,6 +29,9 @@ from miecsim.errors import InputError
 from miecsim.typing import Array, Complex
 
 
+BETWEEN = ("layer interfaces", "terminals")  # processes that belong to no layer
+
+
 @dataclass(frozen=True)
 class Attribution:
     """Parts of Z [`netlist.unit`] of every element; parts[i] is (n_f, n) for netlist.elements[i].
@@ -55,17 +58,12 @@ class Attribution:
         return out
 
     def by_layer(self) -> dict[str, Complex]:
-        """Part of each layer, (n_f,), a face between two layers divided as its resistance is; terminals apart."""
+        """Part of each layer, (n_f,), a face between two layers divided as its resistance is; what stands between
+        layers, or between a layer and a terminal, has entries of its own."""
         out: dict[str, Complex] = {}
-        for group, part in self._groups():
-            if group.process == "terminals":
-                out["terminals"] = out.get("terminals", 0.0) + part.sum(axis=1)
-                continue
-            for layer, name in enumerate(self.netlist.regions):
-                share = _layer_share(group, layer)
-                if share.any():
-                    out[name] = out.get(name, 0.0) + part @ share
-        order = [name for name in (*self.netlist.regions, "terminals") if name in out]
+        for (_, layer), part in self.by_process_and_layer().items():
+            out[layer] = out.get(layer, 0.0) + part
+        order = [name for name in (*self.netlist.regions, *BETWEEN) if name in out]
         return {name: out[name] for name in order}
 
     def by_process_and_layer(self) -> dict[tuple[str, str], Complex]:
@@ -75,7 +73,7 @@ class Attribution:
             for layer, name in enumerate(self.netlist.regions):
                 share = _layer_share(group, layer)
                 if share.any():
-                    key = group.process, name
+                    key = group.process, group.process if group.process in BETWEEN else name
                     out[key] = out.get(key, 0.0) + part @ share
         return out
 
