@@ -34,6 +34,7 @@ WORDS = (
     "study",
 )
 OPTIONAL = ("grading", "lateral_cells", "cross_conductivity", "Rs", "check", "link", "reference_plane", "set")
+TOGETHER = {"model", "layer", "interface"}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(
     r"Traceback|pydantic|validation error|Input should|Field required|Extra inputs|<class|Error\(", re.I
@@ -50,6 +51,7 @@ def mutations(raw_text: str, seen: set[Any] | None = None) -> Iterator[tuple[str
     data = tomllib.loads(raw_text)
     for path, value in _walk(data):
         names = tuple(part for part in path if isinstance(part, str))
+        names = names[2:] if len(path) > 4 and names[:2] == ("study", "set") else names  # read as those of the case are
         model = data["model"] if names[0] in ("model", "layer") or "carrier" in names or "terminals" in names else ""
         kind = (model, names, _shape(_lookup(data, path[:-1]), path), _shape(value, path))
         if seen is not None:
@@ -57,11 +59,16 @@ def mutations(raw_text: str, seen: set[Any] | None = None) -> Iterator[tuple[str
                 continue
             seen.add(kind)
         if isinstance(path[-1], str):
-            yield "missing", path, dumps(_without(data, path))
+            if not _part_of_a_stack(path, value):
+                yield "missing", path, dumps(_without(data, path))
             yield "misspelt", path, dumps(_renamed(data, path))
             yield "duplicated", path, dumps(data, twice=path)
         for label, wrong in _wrong_values(path, value):
             yield label, path, dumps(_replaced(data, path, wrong))
+
+
+def _part_of_a_stack(path: KeyPath, value: Any) -> bool:
+    return path[-1] in TOGETHER if path[-2:-1] == ("set",) else path[-1] == "set" and bool(TOGETHER & set(value))
 
 
 def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
@@ -87,7 +94,11 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
         return target == "expected"
     if label in ("int", "bare number"):
         return target == "expected" or (label == "int" and target == "cells")
-    return label == "empty" and len(path) <= 3 and target in ("check", "interface", "link", "reference_plane")
+    return (
+        label == "empty"
+        and (len(path) <= 3 or path[-2] == "set")
+        and target in ("check", "interface", "link", "reference_plane")
+    )
 
 
 def _zero_is_good(key: str, parent: Any) -> bool:

@@ -224,6 +224,7 @@ class Study:
     links: tuple[Link, ...]
     reference_planes: tuple[ReferencePlane, ...]
     overrides: tuple[str, ...]  # dotted keys that this study sets
+    attribution: bool = False  # whether Z is divided among processes, layers and places
 
 
 @dataclass(frozen=True)

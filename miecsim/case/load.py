@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from miecsim.case.data import Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
-from miecsim.case.overrides import apply_override, set_key
+from miecsim.case.overrides import apply_override, put, stack_for, stack_of
 from miecsim.case.resolve import canonical, with_defaults
 from miecsim.case.schema import Contents, names_in, read_contents
 from miecsim.case.table import Raw, named_items
@@ -23,7 +23,7 @@ from miecsim.units import quoted
 
 FILE_NAME = "case.toml"
 _MOST_BYTES = 10**7
-_FIXED = ("title", "model", "source", "study", "check")  # what a study cannot set for itself
+_FIXED = ("title", "source", "study", "check")  # what a study cannot set for itself
 
 
 Named = TypeVar("Named", Layer, Study)
@@ -105,11 +105,9 @@ def case_from_dict(raw: Raw, file: str) -> Case:
 def _variant(raw: Raw, name: str) -> Raw:
     """The file as the study `name` sees it; raises Refused where a key that it sets leads nowhere."""
     study = next(item for item in raw["study"] if item.get("name") == name)
-    result = {**raw, "study": [{k: v for k, v in study.items() if k != "set"}]}
+    result = {**stack_for(raw, study), "study": [{k: v for k, v in study.items() if k != "set"}]}
     if "check" in raw:
         result["check"] = [check for check in raw["check"] if check.get("study") == name]
-    for key, value in study.get("set", {}).items():
-        result = set_key(result, key, value)
     return result
 
 
@@ -120,7 +118,7 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
         if not isinstance(changes, dict):
             continue
         here = join_key(at, "set")
-        before = len(problems.items)
+        before, own = len(problems.items), stack_of(raw)
         for key, value in changes.items():
             if key.split(".")[0] in _FIXED:
                 problems.add(join_key(here, key), "a key that a study cannot set", "a key of grid, layer, or the like")
@@ -128,14 +126,15 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
             if names_in(raw, "layer") is None:
                 continue  # that is told elsewhere, and what the key leads to is not known
             try:
-                set_key(raw, key, value)
+                put(own, key, copy.deepcopy(value))
             except Refused as error:
                 problems.refused(join_key(here, key), error)
         if readable and len(problems.items) == before:
             inner = Problems(problems.file)
             read_contents(_variant(raw, item["name"]), inner)
             for problem in inner.items:
-                problems.note(join_key(here, problem.key), problem.text)
+                inside = not problem.key.startswith("study.")  # of the stack that the set made, or of the study itself
+                problems.note(join_key(here, problem.key) if inside else problem.key, problem.text)
 
 
 def _label(path: Path | str) -> str:

@@ -58,8 +58,14 @@ def set_key(raw: Raw, key: str, value: Any) -> Raw:
     where a named item does not exist, and where the key leads into a value that is no table.
     """
     result = copy.deepcopy(raw)
+    put(result, key, value)
+    return result
+
+
+def put(raw: Raw, key: str, value: Any) -> None:
+    """Sets the dotted `key` in the case `raw` itself, as `set_key` does in a copy."""
     parts = _split(raw, key)
-    node: Any = result
+    node: Any = raw
     for depth, part in enumerate(parts):
         at = join_key("", *parts[:depth])
         last = depth == len(parts) - 1
@@ -76,6 +82,21 @@ def set_key(raw: Raw, key: str, value: Any) -> Raw:
                 node = node.setdefault(part, {})
         else:
             raise refuse(f"{quoted(part)} in the key, but {at} is a value", f"a key that ends at {at}")
+
+
+def stack_of(raw: Raw) -> Raw:
+    """A copy of the case `raw` without its studies and checks: what the `set` of a study can change."""
+    return copy.deepcopy({name: value for name, value in raw.items() if name not in ("study", "check")})
+
+
+def stack_for(raw: Raw, study: Raw) -> Raw:
+    """The stack of the case `raw` as the item `study` of its list sees it, its `set` applied key by key.
+
+    Raises Refused where one of them leads nowhere.
+    """
+    result = stack_of(raw)
+    for key, value in study.get("set", {}).items():
+        put(result, key, copy.deepcopy(value))
     return result
 
 

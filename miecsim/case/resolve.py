@@ -20,11 +20,14 @@ def with_defaults(raw: Raw) -> Raw:
         grid.setdefault(name, value)
     if grid["coordinates"] != "cartesian":
         grid.setdefault("inner_radius", "0 m")
-    for layer in result["layer"]:
+    stacks = [result["layer"], *(study.get("set", {}).get("layer", ()) for study in result["study"])]
+    for layer in (layer for stack in stacks for layer in stack):
         for carrier in layer.get("carrier", ()):
             carrier.setdefault("thermodynamic_factor", 1.0)
         if "ion" in layer and "electron" in layer:
             layer.setdefault("cross_conductivity", "0 S/m")
+    for study in result["study"]:
+        study.setdefault("attribution", False)
     _series_resistances(result)
     return result
 

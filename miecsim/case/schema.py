@@ -10,9 +10,10 @@ from miecsim.case.data import Check, Grid, Interface, Layer, Study
 from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
 from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
-from miecsim.case.messages import Problems, refuse
-from miecsim.case.studies import read_checks, read_studies
-from miecsim.case.table import Context, Leaf, Raw, Row, key, read_table, sub_table
+from miecsim.case.messages import Problems, Refused, refuse
+from miecsim.case.overrides import stack_for
+from miecsim.case.studies import View, read_checks, read_studies
+from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
 from miecsim.units import shown
 
 PER_AREA = "per area"
@@ -130,24 +131,44 @@ def _check_centre(grid: Grid, studies: tuple[Study, ...], problems: Problems) ->
 def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     """The contents of the case `raw`; None where anything is wrong. `problems` then knows everything that is."""
     header = read_table(_CaseTable, raw, "", problems)
-    model = raw.get("model") if raw.get("model") in MODELS else ""
-    area, per_area = _known_area(raw)
-    context = Context(str(model), area, per_area)
     spaced = sub_table(raw, "grid")
     grid = None if spaced is None else _grid(spaced, problems)
-    layers = read_layers(raw, problems, context)
-    whole = tuple(layer for layer in layers if layer is not None)
-    names = names_in(raw, "layer")
-    interfaces = read_interfaces(raw, problems, context, names, layers)
-    studies = read_studies(raw, problems, context, names, layers)
+    view = _view(raw, problems)
+    area, per_area = view.context.area, view.context.per_area
+    whole = tuple(layer for layer in view.layers if layer is not None)
+    interfaces = read_interfaces(raw, problems, view.context, view.names, view.layers)
+    studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view))
     checks = read_checks(raw, problems, names_in(raw, "study"))
     if grid is not None:
-        _check_size(grid, len(layers), problems)
+        _check_size(grid, len(view.layers), problems)
         _check_centre(grid, studies, problems)
     if problems.items or header is None or grid is None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
     return Contents(*about, 1.0 if per_area else area or 1.0, per_area, grid, whole, interfaces, studies, checks)
+
+
+_UNKNOWN = View(Context(), None, ())
+
+
+def _view(raw: Raw, problems: Problems) -> View:
+    model = raw.get("model") if raw.get("model") in MODELS else ""
+    context = Context(str(model), *_known_area(raw))
+    return View(context, names_in(raw, "layer"), read_layers(raw, problems, context))
+
+
+def _view_of(raw: Raw, study: Raw, base: View) -> View:
+    """What the `set` of a study makes of the stack, which may be another model with other carriers. Where something is
+    wrong with that, nothing is known of the stack: it is told when the case is read as this study sees it."""
+    if not isinstance(study.get("set"), dict):
+        return base
+    unseen = Problems("")
+    try:
+        own = stack_for(raw, study)
+    except Refused:
+        return _UNKNOWN
+    view = _view(own, unseen)
+    return _UNKNOWN if unseen.items or set(own) - set(keys_of(_CaseTable)) else view
 
 
 def _known_area(raw: Raw) -> tuple[float | None, bool]:

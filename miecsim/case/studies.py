@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from miecsim.case.contacts import Names, read_links, read_terminals
 from miecsim.case.data import Check, Layer, ReferencePlane, Study, Terminal
-from miecsim.case.fields import FREQUENCY, choice, integer, list_of, name, number, table, tables, text
+from miecsim.case.fields import FLAG, FREQUENCY, choice, integer, list_of, name, number, table, tables, text
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of, refuse
 from miecsim.case.presets import expand, missing_part, presets_of
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table, sub_table
@@ -38,6 +39,7 @@ class _StudyTable(Row):
     set: Raw | None = key(table('dotted keys, such as "layer.cathode.thickness" = "300 um"'), default=None)
     terminal: Raw | None = key(tables("[[study.terminal]]", least=1), default=None)
     link: Raw | None = key(tables("link = [{ side = ..., law = ... }]"), default=None)
+    attribution: bool = key(FLAG, default=False)
     reference_plane: Raw | None = key(tables("reference_plane = [{ name = ..., layer = ... }]"), default=None)
 
 
@@ -137,24 +139,34 @@ def _terminals(
     return expand(preset, first, last)
 
 
-def read_studies(
-    raw: Raw, problems: Problems, context: Context, names: Names, layers: Sequence[Layer | None]
-) -> tuple[Study, ...]:
-    """The studies of a case (`names`: all layers of the file, if known); what cannot be read is left out and told."""
+@dataclass(frozen=True)
+class View:
+    """The stack that a study measures. `names`: all its layers, if known; `layers`: None for one that is not."""
+
+    context: Context
+    names: Names
+    layers: tuple[Layer | None, ...]
+
+
+def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -> tuple[Study, ...]:
+    """The studies of a case, each read against the stack that `view_of` shows it; what cannot be read is left out and
+    told."""
     result = []
     for at, item in named_items(raw, "study", "", problems):
         found = read_table(_StudyTable, item, at, problems)
         spectrum = sub_table(item, "frequency")
         frequency = None if spectrum is None else _frequency(spectrum, join_key(at, "frequency"), problems)
-        terminals = _terminals(item, at, problems, context, layers)
-        links = read_links(item, at, problems, context, layers)
-        planes = _planes(item, at, problems, names, layers)
+        view = view_of(item)
+        terminals = _terminals(item, at, problems, view.context, view.layers)
+        links = read_links(item, at, problems, view.context, view.layers)
+        planes = _planes(item, at, problems, view.names, view.layers)
         if found is None or frequency is None:
             continue
         _check_profiles(item, found.profiles, frequency, at, problems)
         overrides = tuple(found.set or ())
         measured = (frequency, found.profiles, found.reference)
-        result.append(Study(found.name, found.terminals, terminals, *measured, links, planes, overrides))
+        listed = (links, planes, overrides, found.attribution)
+        result.append(Study(found.name, found.terminals, terminals, *measured, *listed))
     return tuple(result)
 
 

@@ -5,7 +5,7 @@ Impedances follow exp(+j w t): a capacitor is 1/(j w C). An infinite impedance i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -24,8 +24,11 @@ def as_complex(value: npt.ArrayLike) -> Complex:
 
 
 # --- hyperbolic functions of a complex argument with Re x >= 0 ------------------------------------
+#
+# A far end that e^(-x) cannot reach is rightly 0, whatever the caller does about underflow.
 
 
+@np.errstate(under="ignore")
 def tanh(x: npt.ArrayLike) -> Complex:
     """tanh x, |x| up to 1e300."""
     z = as_complex(x)
@@ -37,6 +40,7 @@ def coth(x: npt.ArrayLike) -> Complex:
     return 1 / tanh(x)
 
 
+@np.errstate(under="ignore")
 def csch(x: npt.ArrayLike) -> Complex:
     """1/sinh x; x must not be 0."""
     z = as_complex(x)
@@ -44,27 +48,57 @@ def csch(x: npt.ArrayLike) -> Complex:
 
 
 def coth_excess(x: npt.ArrayLike) -> Complex:
-    """f(x) = x coth x - 1 to full relative accuracy: x^2/3 for x -> 0, x - 1 for x -> infinity.
-
-    Below |x| = 1 by Lambert's continued fraction x^2/(3 + x^2/(5 + x^2/(7 + ...))), above by its definition.
-    """
+    """f(x) = x coth x - 1 to full relative accuracy: x^2/3 for x -> 0, x - 1 for x -> infinity."""
     z = as_complex(x)
-    small = np.abs(z) < 1
-    square = np.where(small, z, 0) ** 2
-    fraction = np.full_like(square, 19.0)
-    for odd in (17, 15, 13, 11, 9, 7, 5, 3):
+    return piecewise(np.abs(z) < 1, z, lambda low: _lambert(low * low), _coth_excess_by_definition)
+
+
+def coth_excess_of_square(square: npt.ArrayLike) -> Complex:
+    """`coth_excess` of the root of `square`, for where the square is what is known: x^2 = j w tau is exactly imaginary.
+
+    The real part of 1/f, which the root's rounding would hide behind 3/x^2, comes out right.
+    """
+    q = as_complex(square)
+    return piecewise(np.abs(q) < 1, q, _lambert, lambda high: _coth_excess_by_definition(np.sqrt(high)))
+
+
+def _lambert(square: Complex) -> Complex:
+    """x coth x - 1 by Lambert's continued fraction x^2/(3 + x^2/(5 + x^2/(7 + ...))), |x| <= 1."""
+    fraction = 17 + square / 19
+    for odd in (15, 13, 11, 9, 7, 5, 3):
         fraction = odd + square / fraction
-    large = np.where(small, 1, z)
-    return np.where(small, square / fraction, large * coth(large) - 1)
+    return as_complex(square / fraction)
 
 
+@np.errstate(under="ignore")
+def _coth_excess_by_definition(x: Complex) -> Complex:
+    decay = np.exp(-2 * x)
+    return as_complex(x * (1 + decay) / (1 - decay) - 1)
+
+
+def piecewise(
+    low: Bools, x: Complex, below: Callable[[Complex], Complex], above: Callable[[Complex], Complex]
+) -> Complex:
+    """below(x) where `low`, above(x) elsewhere, neither called on what is not its own."""
+    if low.all():
+        return below(x)
+    if not low.any():
+        return above(x)
+    result = np.empty_like(x)
+    result[low], result[~low] = below(x[low]), above(x[~low])
+    return result
+
+
+@np.errstate(under="ignore")
 def csch_deficit(x: npt.ArrayLike) -> Complex:
     """1 - x/sinh x to full relative accuracy: x^2/6 for x -> 0, 1 for x -> infinity."""
     z = as_complex(x)
-    small = np.abs(z) < 1
-    low = np.where(small, z, 0)
-    high = np.where(small, 1, z)
-    return np.where(small, coth_excess(low) - 2 * coth_excess(low / 2), 1 - high * csch(high))
+    return piecewise(
+        np.abs(z) < 1,
+        z,
+        lambda low: _lambert(low * low) - 2 * _lambert(low * low / 4),
+        lambda high: 1 - high * csch(high),
+    )
 
 
 def x_coth_x(x: npt.ArrayLike) -> Complex:
@@ -72,12 +106,11 @@ def x_coth_x(x: npt.ArrayLike) -> Complex:
     return 1 + coth_excess(x)
 
 
+@np.errstate(under="ignore")
 def x_csch_x(x: npt.ArrayLike) -> Complex:
     """x/sinh x, 1 at x = 0."""
     z = as_complex(x)
-    small = np.abs(z) < 1
-    high = np.where(small, 1, z)
-    return np.where(small, 1 - csch_deficit(np.where(small, z, 0)), high * csch(high))
+    return piecewise(np.abs(z) < 1, z, lambda low: 1 - csch_deficit(low), lambda high: high * csch(high))
 
 
 def tanh_over_x(x: npt.ArrayLike) -> Complex:
@@ -117,12 +150,23 @@ def lumped(
     return Rs + reciprocal(admittance)
 
 
+@np.errstate(all="ignore")
 def reciprocal(value: npt.ArrayLike) -> Complex:
     """1/value with 1/0 = infinity and 1/infinity = 0, without warnings: between impedances and admittances."""
     z = as_complex(value)
+    plain = 1 / z
+    if np.isfinite(plain).all():  # an infinite value may give 0 or NaN
+        return as_complex(plain)
     zero, infinite = z == 0, np.isinf(z)
-    regular = 1 / np.where(zero | infinite, 1, z)
-    return np.where(zero, complex(np.inf, 0), np.where(infinite, 0, regular))
+    return np.where(zero, complex(np.inf, 0), np.where(infinite, 0, plain))
+
+
+def scaled(impedance: Complex, factor: Impedance) -> Complex:
+    """impedance * factor, infinite (not NaN) where the impedance is an open circuit."""
+    opened = np.isinf(impedance)
+    if not opened.any():
+        return as_complex(impedance * factor)
+    return np.where(opened, complex(np.inf, 0), np.where(opened, 1, impedance) * factor)
 
 
 def is_short(impedance: Impedance, what: str) -> bool:
@@ -151,6 +195,7 @@ def branches_of(admittance: Complex) -> Complex:
     return branches
 
 
+@np.errstate(under="ignore")
 def nodal_admittance(branches: Complex) -> Complex:
     """The nodal admittance (n_f, n, n) of a network of branches: zero row sums."""
     admittance = -branches
@@ -160,6 +205,7 @@ def nodal_admittance(branches: Complex) -> Complex:
     return admittance
 
 
+@np.errstate(under="ignore")
 def eliminate(branches: Complex, nodes: Iterable[int]) -> Complex:
     """Branches between the nodes that remain, in order, when no current enters `nodes`: star-mesh, one by one."""
     left = list(range(branches.shape[-1]))
@@ -174,6 +220,7 @@ def eliminate(branches: Complex, nodes: Iterable[int]) -> Complex:
     return branches
 
 
+@np.errstate(under="ignore")
 def merge(branches: Complex, groups: Sequence[int]) -> Complex:
     """Branches between groups of nodes tied together; groups[i] = 0..n_groups-1 is the group of node i."""
     member = np.zeros((max(groups) + 1, len(groups)))
@@ -183,6 +230,7 @@ def merge(branches: Complex, groups: Sequence[int]) -> Complex:
     return merged
 
 
+@np.errstate(under="ignore")
 def add_series(branches: Complex, node: int, impedance: Impedance) -> Complex:
     """The network seen through `impedance` (0 to infinity) put in series with `node`."""
     z = as_complex(impedance)

@@ -17,7 +17,6 @@ equations above.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -28,37 +27,42 @@ from miecsim.circuit.elements import (
     as_complex,
     branches_of,
     coth_excess,
+    coth_excess_of_square,
     csch_deficit,
     eliminate,
     is_short,
     merge,
     nodal_admittance,
     reciprocal,
-    tanh_over_x,
+    scaled,
     x_coth_x,
     x_csch_x,
 )
-from miecsim.constants import FARADAY, GAS_CONSTANT
 from miecsim.errors import InputError
-from miecsim.typing import Array, Complex
+from miecsim.typing import Complex
 
 Side = Literal["left", "right"]
+Centred = Literal["cell", "vertex"]
 CONFIGURATIONS = ("ie", "ee", "ii", "ie_same", "ie_same_short", "i_both", "e_both", "both_both", "ii_ee")
 
 
+@np.errstate(under="ignore")
 def de_levie(r: Impedance, z_wall: Impedance, length: float, end: Impedance | None = None) -> Complex:
     """Impedance [ohm] (n_f,) of a pore: Z = sqrt(r z_w) coth(L sqrt(r/z_w)) for an insulating bottom.
 
     r [ohm/m] along the pore, z_wall [ohm m] wall impedance times length, `end` [ohm] the impedance Z_e of the pore's
-    bottom: Z = Z_c (Z_e + Z_c tanh x)/(Z_c + Z_e tanh x). Evaluated without forming Z_c, so r may be 0. de Levie 1963.
+    bottom: Z = Z_c (Z_e + Z_c tanh x)/(Z_c + Z_e tanh x). Evaluated without forming Z_c, so r may be 0; a wall or a
+    bottom that lets nothing pass is infinite. de Levie 1963.
     """
-    total, wall = as_complex(r) * length, as_complex(z_wall) / length
-    x = np.sqrt(total / wall)
+    total, wall = as_complex(r) * length, scaled(as_complex(z_wall), 1 / length)
+    leak = reciprocal(wall)
+    h = 1 + coth_excess_of_square(total * leak)
     if end is None:
-        return wall * x_coth_x(x)
+        return scaled(wall, h)
     opened = np.isinf(as_complex(end))
-    z_end, t = np.where(opened, 0, as_complex(end)), tanh_over_x(x)
-    return np.where(opened, wall / t, (z_end + total * t) / (1 + z_end / wall * t))
+    z_end = np.where(opened, 0, as_complex(end))
+    closed = (z_end + total / h) / (1 + z_end * leak / h)
+    return np.where(opened, scaled(wall, h), closed) if opened.any() else closed
 
 
 # --- the two-rail line as a network of four terminals ---------------------------------------------
@@ -83,6 +87,7 @@ def rail_resistances(
     return (sigma_eon + sigma_cross) / scale, (sigma_ion + sigma_cross) / scale, -sigma_cross / scale
 
 
+@np.errstate(under="ignore")
 def two_rail_admittance(z1: Impedance, z2: Impedance, z_f: Impedance, length: float, z12: Impedance = 0.0) -> Complex:
     """Admittance [S] (n_f, 4, 4) of a uniform line, nodes (rail 1, 0), (rail 2, 0), (rail 1, L), (rail 2, L).
 
@@ -99,39 +104,71 @@ def two_rail_admittance(z1: Impedance, z2: Impedance, z_f: Impedance, length: fl
     absent = bool(np.isinf(as_complex(z1)).any()), bool(np.isinf(as_complex(z2)).any())
     if any(absent):
         return _single_rail_admittance((z1, z2), absent, length)
-    ratio = as_complex(length) * (as_complex(z1) + z2) * reciprocal(z_f)
-    x = np.sqrt(length * ratio)
-    return _line_admittance(as_complex(z1), as_complex(z2), as_complex(z12), length, x, np.zeros_like(x))
+    x = np.sqrt(length * length * (as_complex(z1) + z2) * reciprocal(z_f))
+    line = _LineFunctions(coth_excess(x), csch_deficit(x), x_csch_x(x))
+    return _line_admittance(as_complex(z1), as_complex(z2), as_complex(z12), length, line)
 
 
+@np.errstate(under="ignore")
 def ladder_admittance(
-    z1: Impedance, z2: Impedance, z_f: Impedance, length: float, n_cells: int, z12: Impedance = 0.0
+    z1: Impedance,
+    z2: Impedance,
+    z_f: Impedance,
+    length: float,
+    n_cells: int,
+    z12: Impedance = 0.0,
+    centred: Centred = "cell",
 ) -> Complex:
-    """`two_rail_admittance` of a ladder of n_cells cell-centred control volumes, half a resistance at both ends.
+    """`two_rail_admittance` of a finite ladder, exact: the continuum formulas with x -> n theta, Z_c -> Z_c r^(+-1).
 
-    Exact, with h = L/n and sinh(theta/2) = sqrt(z_s h^2/z_f)/2: the continuum formulas with x -> n theta and
-    Z_c -> Z_c cosh(theta/2).
+    h = L/n, sinh(theta/2) = sqrt(z_s h^2/z_f)/2, r = cosh(theta/2) = sqrt(1 + z_s h^2/(4 z_f)). 'cell': n
+    cell-centred control volumes, half a resistance at both ends (T cells), Z_c r. 'vertex': n segments between n + 1
+    vertices, half a volume at both ends (Pi cells), Z_c/r.
     """
+    half = _half_angle(z1, z2, z_f, length, n_cells, centred)
+    x, n = 2 * n_cells * half, n_cells
+    if centred == "cell":
+        f = x_coth_x(half)  # the ladder's characteristic impedance times x/(z_s L)
+        excess = coth_excess(half)
+        line = _LineFunctions((coth_excess(x) - excess) / f, (csch_deficit(x) + excess) / f, x_csch_x(x) / f)
+    else:
+        f, deficit = x_csch_x(2 * half), csch_deficit(2 * half)
+        direct = x_csch_x(x) / f
+        near = np.abs(half) < 0.5
+        across = np.where(near, (csch_deficit(x) - deficit) / f, 1 - direct) if n > 1 else np.zeros_like(x)
+        line = _LineFunctions((coth_excess(x) + deficit) / f, across, direct)
+    return _line_admittance(as_complex(z1), as_complex(z2), as_complex(z12), length, line)
+
+
+def _half_angle(z1: Impedance, z2: Impedance, z_f: Impedance, length: float, n_cells: int, centred: Centred) -> Complex:
+    """theta/2 of a ladder."""
     if n_cells < 1:
         raise InputError(f"a ladder of {n_cells} cells; at least 1 is needed")
+    if centred not in ("cell", "vertex"):
+        raise InputError(f"centre of a ladder's volumes: read {centred!r}; allowed 'cell' and 'vertex'")
     h = length / n_cells
-    half = np.arcsinh(np.sqrt(h * h * (as_complex(z1) + z2) * reciprocal(z_f)) / 2)
-    return _line_admittance(
-        as_complex(z1), as_complex(z2), as_complex(z12), length, 2 * n_cells * half, coth_excess(half)
-    )
+    return as_complex(np.arcsinh(np.sqrt(h * h * (as_complex(z1) + z2) * reciprocal(z_f)) / 2))
 
 
-def _line_admittance(z1: Complex, z2: Complex, z12: Complex, length: float, x: Complex, excess: Complex) -> Complex:
-    """The four-terminal line whose characteristic impedance is z_s L (1 + excess)/x."""
+class _LineFunctions(NamedTuple):
+    """z_s L coth(x)/Z_c - 1, 1 - z_s L csch(x)/Z_c and z_s L csch(x)/Z_c, each to its own relative accuracy."""
+
+    coth_excess: Complex
+    csch_deficit: Complex
+    csch: Complex
+
+
+@np.errstate(under="ignore")
+def _line_admittance(z1: Complex, z2: Complex, z12: Complex, length: float, line: _LineFunctions) -> Complex:
+    """The four-terminal network of a line or ladder."""
     z_s = z1 + z2
     unit = 1 / (z_s * length)
     through = z1 * z2 + z12 * z_s
     if np.any(through == 0):
         raise InputError("two-rail line: a rail of zero resistance has no nodal admittance; use two_rail_impedance")
     cross = z12 * z_s / through  # 1 - z_p/(z_p + z12)
-    same_side = unit * ((coth_excess(x) - excess) / (1 + excess) + cross)
-    diagonal = unit * ((csch_deficit(x) + excess) / (1 + excess) - cross)
-    direct = x_csch_x(x) / (1 + excess)
+    same_side = unit * (line.coth_excess + cross)
+    diagonal = unit * (line.csch_deficit - cross)
     shape = np.broadcast_shapes(same_side.shape, z1.shape, z2.shape)
     branches = np.zeros((*shape, 4, 4), dtype=np.complex128)
     for i, j, value in (
@@ -139,8 +176,8 @@ def _line_admittance(z1: Complex, z2: Complex, z12: Complex, length: float, x: C
         (2, 3, same_side),
         (0, 3, diagonal),
         (1, 2, diagonal),
-        (0, 2, unit * (z2 * z2 / through + direct)),
-        (1, 3, unit * (z1 * z1 / through + direct)),
+        (0, 2, unit * (z2 * z2 / through + line.csch)),
+        (1, 3, unit * (z1 * z1 / through + line.csch)),
     ):
         branches[:, i, j] = branches[:, j, i] = value
     return nodal_admittance(branches)
@@ -156,6 +193,7 @@ def _single_rail_admittance(z: tuple[Impedance, Impedance], absent: tuple[bool, 
     return nodal_admittance(branches)
 
 
+@np.errstate(under="ignore")
 def stack_admittance(
     layers: Sequence[Complex], interfaces: Sequence[tuple[Impedance, Impedance] | None] | None = None
 ) -> Complex:
@@ -194,6 +232,7 @@ class Contact(NamedTuple):
     impedance: Impedance
 
 
+@np.errstate(under="ignore")
 def terminate(
     admittance: Complex,
     contacts: Sequence[Contact | tuple[int, int, Side, Impedance]],
@@ -273,6 +312,7 @@ def _add_common(split: Complex, n_ports: int, common: Complex) -> Complex:
 # --- explicit two-terminal formulas ---------------------------------------------------------------
 
 
+@np.errstate(under="ignore")
 def two_rail_impedance(
     z1: Impedance, z2: Impedance, z_f: Impedance, length: float, configuration: str, z12: Impedance = 0.0
 ) -> Complex:
@@ -291,118 +331,66 @@ def two_rail_impedance(
     z12 (see `rail_resistances`) adds z12 L to the first six and nothing to the last three, through which no net current
     flows. Paasch 1993, Bisquert 2000. InputError for another name.
     """
+    z_s, interface = as_complex(z1) + z2, scaled(as_complex(z_f), 1 / length)
+    total = z_s * length
+    square = 0.25 * total * reciprocal(interface)
+    return _configured(z1, z2, z12, length, configuration, interface, total, square)
+
+
+@np.errstate(under="ignore")
+def ladder_impedance(
+    z1: Impedance,
+    z2: Impedance,
+    z_f: Impedance,
+    length: float,
+    n_cells: int,
+    configuration: str,
+    z12: Impedance = 0.0,
+    centred: Centred = "cell",
+) -> Complex:
+    """`two_rail_impedance` of the finite ladder of `ladder_admittance`, in closed form for each configuration.
+
+    The formulas of `two_rail_impedance` with x -> n theta and Z_c -> Z_c r ('cell') or Z_c/r ('vertex'); z_p stays.
+    """
+    half = _half_angle(z1, z2, z_f, length, n_cells, centred)
+    shrunk = x_csch_x(half)  # (theta/2)/sinh(theta/2), the wave number's share of the continuum's
+    r = np.cosh(half) if centred == "cell" else 1 / np.cosh(half)
+    interface, total = scaled(as_complex(z_f), r / shrunk / length), (as_complex(z1) + z2) * length * r * shrunk
+    return _configured(z1, z2, z12, length, configuration, interface, total, (n_cells * half) ** 2)
+
+
+def _configured(
+    z1: Impedance,
+    z2: Impedance,
+    z12: Impedance,
+    length: float,
+    configuration: str,
+    interface: Complex,
+    total: Complex,
+    square: Complex,
+) -> Complex:
+    """Impedance of a line or ladder from Z_c/x, Z_c x and (x/2)^2, all by the one function h = (x/2) coth(x/2).
+
+    Z_c coth x = Z_c/x h + Z_c x/(4 h), Z_c csch x = Z_c/x h - Z_c x/(4 h), 2 Z_c tanh(x/2) = Z_c x/h, x coth x = h +
+    (x/2)^2/h. What would cancel is contracted: t_1^2 + t_2^2 = 1 - 2 t_1 t_2 and 1 - 4 t_1 t_2 = (t_1 - t_2)^2.
+    """
     if configuration not in CONFIGURATIONS:
         raise InputError(f"two-rail configuration: read {configuration!r}; allowed {', '.join(CONFIGURATIONS)}")
-    a, b, zf = as_complex(z1), as_complex(z2), as_complex(z_f)
-    z_s = a + b
-    x = np.sqrt(length * length * z_s / zf)
-    total, interface = z_s * length, zf / length  # Z_c x and Z_c/x
-    if configuration == "ie_same":
-        return interface * x_coth_x(x)
-    if configuration == "ie_same_short":
-        return total * tanh_over_x(x)
+    z_s = as_complex(z1) + z2
+    if not z_s.all():
+        raise InputError("two-rail line: both rails have zero resistance")
+    h = 1 + coth_excess_of_square(square)
     if configuration == "ii_ee":
-        return interface * x_coth_x(x / 2)
-    through = (a * b / z_s + as_complex(z12)) * length
-    t1, t2 = b / z_s, a / z_s
+        return scaled(interface, h)
+    if configuration == "ie_same":
+        return scaled(interface, h) + total / (4 * h)
+    if configuration == "ie_same_short":
+        return total / (h + square / h)
+    t1, t2 = z2 / z_s, z1 / z_s
+    through = (t1 * z1 + z12) * length
     if configuration == "ie":
-        return through + interface * ((t1 * t1 + t2 * t2) * x_coth_x(x) + 2 * t1 * t2 * x_csch_x(x))
-    share = {"ee": t1 * t1, "e_both": t1 * t1, "ii": t2 * t2, "i_both": t2 * t2}.get(configuration)
-    if share is None:
-        return np.broadcast_to(through, x.shape).copy()
-    return through + total * share * tanh_over_x(x / 2 if configuration in ("ee", "ii") else x)
-
-
-# --- mixed conductors -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class MixedConductor:
-    """Transport of an ion (1) and an electronic carrier (2) on an immobile background."""
-
-    sigma_ion: float  # S/m
-    sigma_eon: float  # S/m
-    sigma_amb: float  # S/m, sigma_ion sigma_eon/(sigma_ion + sigma_eon)
-    c_chem: float  # F/m^3, chemical capacitance per volume
-    D_chem: float  # m^2/s, sigma_amb/c_chem
-
-
-def mixed_conductor_parameters(
-    charges: Sequence[float], concentrations: Sequence[float], diffusivities: Sequence[float], temperature: float
-) -> MixedConductor:
-    """Dilute mixed conductor: sigma_k = z_k^2 F^2 c_k D_k/RT, c_chem = (F^2/RT)/(1/(z_1^2 c_1) + 1/(z_2^2 c_2)).
-
-    charges [-], concentrations [mol/m3], diffusivities [m2/s] of (ion, electron or hole); temperature [K]. Jamnik and
-    Maier 2001.
-    """
-    scale = FARADAY**2 / (GAS_CONSTANT * temperature)
-    kappa_1, kappa_2 = (scale * z * z * c for z, c in zip(charges, concentrations, strict=True))
-    sigma_ion, sigma_eon = kappa_1 * diffusivities[0], kappa_2 * diffusivities[1]
-    sigma_amb = sigma_ion * sigma_eon / (sigma_ion + sigma_eon)
-    c_chem = kappa_1 * kappa_2 / (kappa_1 + kappa_2)
-    return MixedConductor(sigma_ion, sigma_eon, sigma_amb, c_chem, sigma_amb / c_chem)
-
-
-def symmetric_mixed_conductor(
-    omega: Array,
-    sigma_ion: float,
-    sigma_eon: float,
-    c_chem: float,
-    length: float,
-    area: float = 1.0,
-    contact_ion: Impedance = 0.0,
-    contact_eon: Impedance = 0.0,
-) -> Complex:
-    """Impedance [ohm] (n_f,) of contact | mixed conductor | contact, both contacts equal; infinite contact = blocking.
-
-    With a, b the contact impedances of ions and electrons, X = Z_c tanh(x/2), t the transference numbers:
-    Z = L/(sigma A) + 2 [a b + X(t_ion^2 a + t_eon^2 b)]/(a + b + X). Jamnik and Maier 1999; W. Lai, S. M. Haile, J. Am.
-    Ceram. Soc. 88 (2005) 2979.
-    """
-    sigma = sigma_ion + sigma_eon
-    t_ion, t_eon = sigma_ion / sigma, sigma_eon / sigma
-    w = np.atleast_1d(np.asarray(omega, dtype=np.float64))
-    z_s = sigma / (sigma_ion * sigma_eon * area)
-    half = np.sqrt(1j * w * c_chem * area * z_s) * length / 2
-    line = z_s * length / 2 * tanh_over_x(half)
-    a, b = np.broadcast_arrays(as_complex(contact_ion), as_complex(contact_eon))
-    blocked_a, blocked_b = np.isinf(a), np.isinf(b)
-    a, b = np.where(blocked_a, 0, a), np.where(blocked_b, 0, b)
-    partial = (a * b + line * (t_ion**2 * a + t_eon**2 * b)) / (a + b + line)
-    partial = np.where(blocked_a, b + t_ion**2 * line, np.where(blocked_b, a + t_eon**2 * line, partial))
-    total = length / (sigma * area) + 2 * partial
-    return np.where(blocked_a & blocked_b, complex(np.inf, 0), total)
-
-
-def film_on_blocking_substrate(
-    omega: Array, R_0: float, R_i: float, C_i: float, C_e: float, R_s: float, C_s: float
-) -> Complex:
-    """Impedance (n_f,) of a mixed-conducting film on an electron-blocking substrate.
-
-    The ion line of R_i and C_i ends in the surface exchange z_a = R_s/(1 + s R_s C_s), s = j w; the interface to the
-    substrate, z_d = 1/(s C_e), lies in parallel, R_0 in series. With a = sqrt(s R_i C_i) this is the printed
-    Z = R_0 + [R_i z_d tanh a + z_d z_a a]/[(R_i + z_a z_d a^2/R_i) tanh a + (z_a + z_d) a]
-    of the authors' fitting program for La1-xSrxMnO3 microelectrodes (github.com/hailegroup/LSM-type_fitting).
-    """
-    s = 1j * np.atleast_1d(np.asarray(omega, dtype=np.float64))
-    film = de_levie(R_i, reciprocal(s * C_i), 1.0, as_complex(R_s / (1 + s * R_s * C_s)))
-    return as_complex(R_0 + 1 / (1 / film + s * C_e))
-
-
-# --- diffusion elements ---------------------------------------------------------------------------
-
-
-def warburg_short(omega: Array, R: float, tau: float) -> Complex:
-    """Finite-length (transmissive) diffusion R tanh(s)/s, s = sqrt(j w tau): R [ohm] at low frequency."""
-    return R * tanh_over_x(np.sqrt(1j * np.atleast_1d(np.asarray(omega, dtype=np.float64)) * tau))
-
-
-def warburg_open(omega: Array, R: float, tau: float) -> Complex:
-    """Finite-space (reflective) diffusion R coth(s)/s, s = sqrt(j w tau): R/3 + R/(j w tau) at low frequency."""
-    square = 1j * np.atleast_1d(np.asarray(omega, dtype=np.float64)) * tau
-    return R * x_coth_x(np.sqrt(square)) / square
-
-
-def gerischer(omega: Array, R: float, tau: float) -> Complex:
-    """Semi-infinite diffusion with a reaction of rate 1/tau: R/sqrt(1 + j w tau)."""
-    return as_complex(R / np.sqrt(1 + 1j * np.atleast_1d(np.asarray(omega, dtype=np.float64)) * tau))
+        return scaled(interface, h) + ((0.5 * (t1 - t2)) ** 2 * total / h + through)
+    if configuration == "both_both":
+        return np.broadcast_to(through, np.broadcast_shapes(h.shape, through.shape)).copy()
+    share = t2 * t2 if configuration in ("ii", "i_both") else t1 * t1
+    return through + share * total / (h if configuration in ("ee", "ii") else h + square / h)

@@ -26,6 +26,7 @@ NAMES = {
     "R_low": "low-frequency intercept",
     "C_low": "low-frequency capacitance",
     "R_dc": "DC resistance",
+    "shortcut_ratio": "3 (R_low - R_high) / R_ion",
     "reference_error": "against the closed form",
 }
 

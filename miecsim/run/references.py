@@ -8,7 +8,7 @@ import numpy as np
 
 from miecsim.case import data, laws
 from miecsim.case.load import Case
-from miecsim.circuit import pnp, tlm
+from miecsim.circuit import mixed, pnp, tlm
 from miecsim.circuit.elements import lumped
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
@@ -158,7 +158,7 @@ def _film(case: Case, study: data.Study, omega: Array) -> Complex:
     area = case.area or 1.0
     left, right = links["left"], links["right"]
     assert isinstance(left, laws.Capacitor) and isinstance(right, laws.RC) and isinstance(contact.law, laws.Resistance)
-    return tlm.film_on_blocking_substrate(
+    return mixed.film_on_blocking_substrate(
         omega,
         R_0=contact.law.R / area,
         R_i=layer.thickness / (layer.sigma_ion * area),

@@ -10,8 +10,10 @@ import numpy as np
 
 from miecsim.case import data
 from miecsim.case.load import Case
+from miecsim.circuit.attribution import attribute
+from miecsim.circuit.extract import netlist_of
 from miecsim.errors import InputError, SolveError
-from miecsim.results import GridRecord, Quantity, RunRecord, StudyRecord, software_versions
+from miecsim.results import AttributionRecord, GridRecord, Quantity, RunRecord, StudyRecord, software_versions
 from miecsim.run.build import shared_widths, system_of
 from miecsim.run.checks import evaluate, figures_of, refuse_unknown
 from miecsim.run.references import reference
@@ -83,8 +85,20 @@ def _run_study(
     spectrum = impedance(point, frequency)
     step("amplitudes", 0.7)
     profile = amplitudes(point, np.asarray(study.profiles))
+    parts = None
+    if study.attribution:
+        step("attribution", 0.75)
+        parts = _attribution(point, frequency)
     step("reference", 0.9)
-    return _record(case, study, point, spectrum, profile), system
+    return replace(_record(case, study, point, spectrum, profile), attribution=parts), system
+
+
+def _attribution(point: OperatingPoint, frequency: Array) -> AttributionRecord:
+    """Z divided by Tellegen's theorem, along x in the cells of the grid (or 200 intervals where it has no such)."""
+    parts = attribute(netlist_of(point), frequency)
+    edges = point.system.grid.edges
+    along = edges[0] if edges else np.linspace(0.0, point.system.model.thickness, 201)
+    return AttributionRecord(parts.by_process(), parts.by_layer(), along, parts.along(along))
 
 
 def _record(
@@ -192,4 +206,5 @@ def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:
     common = dict(studies[0].summary)
     for study in studies[1:]:
         common = {n: q for n, q in common.items() if n in study.summary and study.summary[n].value == q.value}
-    return {n: q for n, q in common.items() if not n.startswith(("R_dc", "R_low", "R_high", "C_low", "reference"))}
+    of_spectrum = ("R_dc", "R_low", "R_high", "C_low", "shortcut", "reference")
+    return {n: q for n, q in common.items() if not n.startswith(of_spectrum)}

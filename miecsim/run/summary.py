@@ -19,7 +19,7 @@ ELECTRONIC = ("electron", "hole", "polaron")
 FIGURES = (
     *("sigma_ion", "sigma_eon", "transference_number_ion", "transference_number_eon", "sigma_amb"),
     *("chemical_capacitance", "D_chem", "debye_length", "R_ion", "R_eon"),
-    *("R_high", "R_low", "C_low", "R_dc", "reference_error"),
+    *("R_high", "R_low", "C_low", "R_dc", "shortcut_ratio", "reference_error"),
 )
 
 
@@ -33,7 +33,16 @@ def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Sp
             out[name + suffix] = quantity
     out |= _rail_resistances(layers, case)
     out |= _spectrum_figures(point, spectrum)
+    if study.preset == "battery" and len(layers) == 1 and {"R_ion", "R_eon", "C_low"} <= out.keys():
+        out["shortcut_ratio"] = _shortcut(out)
     return out
+
+
+def _shortcut(figures: dict[str, Quantity]) -> Quantity:
+    """What R_ion is read as when R_eon is forgotten, over R_ion: (1 + beta) - 3 beta/(1 + beta) for ideal capacitors
+    and beta = R_eon/R_ion (10.1149/2.0331711jes)."""
+    low, high, ion = (figures[name].value for name in ("R_low", "R_high", "R_ion"))
+    return Quantity(3 * (low - high) / ion, "1", "3 (R_low - R_high) / R_ion")
 
 
 def partial_conductivities(layer: AnyLayer, temperature: float) -> tuple[float, float]:
