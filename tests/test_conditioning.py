@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import miecsim as mx
-from miecsim.circuit import pnp, tlm
+from miecsim.circuit import mixed, pnp, tlm
 from miecsim.circuit.pnp import FlatContact
 
 FREQUENCY = np.logspace(-9, 9, 19)
@@ -87,8 +87,8 @@ def test_mixed_conductor_with_minority_electrons(electron: float) -> None:
         mx.mixed_conductor([layer], temperature=temperature), wiring, area=AREA, mesh=mx.Mesh(resolve=f.max())
     )
     Z = mx.impedance(mx.solve_steady(system), f).Z
-    p = tlm.mixed_conductor_parameters(z, c, D, temperature)
-    exact = tlm.symmetric_mixed_conductor(
+    p = mixed.mixed_conductor_parameters(z, c, D, temperature)
+    exact = mixed.symmetric_mixed_conductor(
         omega, p.sigma_ion, p.sigma_eon, p.c_chem, LENGTH, AREA, 1 / (1j * omega * C * AREA), 0.0
     )
     assert np.max(np.abs(Z / exact - 1)) < 1e-3

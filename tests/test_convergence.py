@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import miecsim as mx
-from miecsim.circuit import pnp, tlm
+from miecsim.circuit import mixed, pnp, tlm
 from miecsim.circuit.pnp import FlatContact
 
 LENGTH, AREA = 83.7e-6, 2.9e-5
@@ -57,8 +57,8 @@ def test_mixed_conductor(grading: float) -> None:
             for name, side in (("A", "left"), ("B", "right"))
         )
     )
-    p = tlm.mixed_conductor_parameters((2, -1), (310.0, 14.0), (3e-11, 2e-8), temperature)
-    exact = tlm.symmetric_mixed_conductor(
+    p = mixed.mixed_conductor_parameters((2, -1), (310.0, 14.0), (3e-11, 2e-8), temperature)
+    exact = mixed.symmetric_mixed_conductor(
         2 * np.pi * f, p.sigma_ion, p.sigma_eon, p.c_chem, LENGTH, AREA, 1 / (2j * np.pi * f * C * AREA), 0.0
     )
     _check(_spectra(mx.mixed_conductor([layer], temperature=temperature), wiring, f, grading), exact, 1e-3)

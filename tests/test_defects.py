@@ -9,7 +9,7 @@ from golden import BY_CASE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miecsim.circuit.tlm import mixed_conductor_parameters
+from miecsim.circuit.mixed import mixed_conductor_parameters
 from miecsim.constants import ATMOSPHERE, BOLTZMANN, ELEMENTARY_CHARGE, FARADAY, GAS_CONSTANT
 from miecsim.errors import InputError
 from miecsim.physics import defects

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lines import relative
 
-from miecsim.circuit import pnp, tlm
+from miecsim.circuit import mixed, pnp
 from miecsim.constants import FARADAY, GAS_CONSTANT
 from miecsim.errors import InputError
 
@@ -201,7 +201,7 @@ def test_all_species_reversible():
 def test_electroneutral_limit_is_the_mixed_conductor():
     """L >> Debye length and frequencies below relaxation: the two-rail line with c_chem in series over both species."""
     charges, c, d, temperature, length = [2, -1], [1500.0, 100.0], [5e-11, 2e-9], 1000.0, 1e-4
-    m = tlm.mixed_conductor_parameters(charges, c, d, temperature)
+    m = mixed.mixed_conductor_parameters(charges, c, d, temperature)
     omega = np.logspace(-2, 2, 9) * m.D_chem / length**2
     errors = []
     for debye in (1e-9, 1e-10):
@@ -209,7 +209,7 @@ def test_electroneutral_limit_is_the_mixed_conductor():
         # ions blocked, electrons reversible, metal without a Stern layer on phi
         contact = pnp.FlatContact(0.0, [0.0, np.inf])
         z = pnp.linear_pnp_impedance(omega, charges, c, d, eps, length, temperature, contact, contact)
-        line = tlm.symmetric_mixed_conductor(omega, m.sigma_ion, m.sigma_eon, m.c_chem, length, 1.0, np.inf, 0.0)
+        line = mixed.symmetric_mixed_conductor(omega, m.sigma_ion, m.sigma_eon, m.c_chem, length, 1.0, np.inf, 0.0)
         errors.append(relative(z, line))
     assert errors[1] < 1e-8 and errors[0] / errors[1] == pytest.approx(100, rel=1e-3)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lines import OMEGA, nodal, relative
 
-from miecsim.circuit import elements, tlm
+from miecsim.circuit import diffusion, elements, mixed, tlm
 from miecsim.errors import InputError
 
 # --- absent rails, interfaces, ports --------------------------------------------------------------
@@ -114,19 +114,19 @@ def test_de_levie_limits():
 
 
 def test_diffusion_elements():
-    short, opened = tlm.warburg_short(OMEGA, 5.0, 0.1), tlm.warburg_open(OMEGA, 5.0, 0.1)
+    short, opened = diffusion.warburg_short(OMEGA, 5.0, 0.1), diffusion.warburg_open(OMEGA, 5.0, 0.1)
     s = np.sqrt(0.1j * OMEGA)
     assert short[0].real == pytest.approx(5.0, rel=1e-9)
     assert opened[0].real == pytest.approx(5.0 / 3, rel=1e-9)
     assert relative(short * opened, (5.0 / s) ** 2) < 1e-13
     # semi-infinite: a pore with a leak to the wall
     pore = tlm.de_levie(4.0, elements.lumped(OMEGA, R=9.0, C=2.0), 1e3)
-    assert relative(tlm.gerischer(OMEGA, 6.0, 18.0), pore) < 1e-13
+    assert relative(diffusion.gerischer(OMEGA, 6.0, 18.0), pore) < 1e-13
 
 
 def test_film_on_a_blocking_substrate_is_the_printed_formula():
     r_0, r_i, c_i, c_e, r_s, c_s = 40.0, 3e3, 2e-3, 4e-6, 8e4, 5e-5
-    z = tlm.film_on_blocking_substrate(OMEGA, r_0, r_i, c_i, c_e, r_s, c_s)
+    z = mixed.film_on_blocking_substrate(OMEGA, r_0, r_i, c_i, c_e, r_s, c_s)
     with mp.workdps(40):
         for w, value in zip(OMEGA, z, strict=True):
             s = mp.mpc(0, float(w))
@@ -139,16 +139,16 @@ def test_film_on_a_blocking_substrate_is_the_printed_formula():
 def test_symmetric_mixed_conductor_limits():
     args = (OMEGA, 0.3, 2.0, 1e5, 1e-3, 1e-4)
     r_both, r_eon = 1e-3 / (2.3 * 1e-4), 1e-3 / (2.0 * 1e-4)
-    assert relative(tlm.symmetric_mixed_conductor(*args), r_both) < 1e-14
-    blocked = tlm.symmetric_mixed_conductor(*args, np.inf, 0.0)
+    assert relative(mixed.symmetric_mixed_conductor(*args), r_both) < 1e-14
+    blocked = mixed.symmetric_mixed_conductor(*args, np.inf, 0.0)
     d_chem = 0.3 * 2.0 / 2.3 / 1e5
     half_drop = r_both + (r_eon - r_both) * elements.tanh_over_x(np.sqrt(1j * OMEGA * 1e-6 / (4 * d_chem)))
     assert relative(blocked, half_drop) < 1e-13
-    assert np.all(np.isinf(tlm.symmetric_mixed_conductor(*args, np.inf, np.inf)))
-    ions_only = tlm.symmetric_mixed_conductor(*args, 0.0, np.inf)
+    assert np.all(np.isinf(mixed.symmetric_mixed_conductor(*args, np.inf, np.inf)))
+    ions_only = mixed.symmetric_mixed_conductor(*args, 0.0, np.inf)
     assert ions_only[0].real == pytest.approx(1e-3 / (0.3 * 1e-4), rel=1e-9)
-    nearly = tlm.symmetric_mixed_conductor(*args, 1e30, 7.0)
-    assert relative(nearly, tlm.symmetric_mixed_conductor(*args, np.inf, 7.0)) < 1e-14
+    nearly = mixed.symmetric_mixed_conductor(*args, 1e30, 7.0)
+    assert relative(nearly, mixed.symmetric_mixed_conductor(*args, np.inf, 7.0)) < 1e-14
 
 
 def test_totals_form_and_the_shortcut_that_is_wrong():
@@ -234,3 +234,93 @@ def test_ladder_keeps_a_spurious_resistance_at_high_frequency():
     z = nodal(tlm.ladder_admittance(z1, z2, 1 / (1j * np.array([1e14])), length, n), "ie")[0]
     z_p = z1 * z2 / (z1 + z2)
     assert z.real == pytest.approx(z_p * length * (1 - 1 / n) + (z1 + z2) * length / (2 * n), rel=1e-9)
+
+
+@pytest.mark.parametrize("centred", ["cell", "vertex"])
+@pytest.mark.parametrize("configuration", tlm.CONFIGURATIONS)
+def test_ladder_formulas(configuration, centred):
+    """Each configuration's own formula is the ladder between its terminals; a thousand cells come near the line."""
+    z_f = elements.lumped(OMEGA, R=0.9, Q=2.0, alpha=0.83)
+    for n in (1, 2, 9, 1000):
+        formula = tlm.ladder_impedance(3.0, 0.4, z_f, 0.7, n, configuration, centred=centred)
+        network = tlm.ladder_admittance(3.0, 0.4, z_f, 0.7, n, centred=centred)
+        assert relative(nodal(network, configuration), formula) < 1e-12
+    slow = z_f[:12]
+    line = tlm.two_rail_impedance(3.0, 0.4, slow, 0.7, configuration, 0.2)
+    ladder = tlm.ladder_impedance(3.0, 0.4, slow, 0.7, 1000, configuration, 0.2, centred)
+    assert relative(ladder, line) < 1e-6
+
+
+def test_ladders_err_from_either_side():
+    """Z_c grows by (h/lambda)^2/8 with cell-centred volumes and shrinks by as much with vertex-centred ones."""
+    n, z_f = 100, 1e-4
+    square = 3.4 * (1 / n) ** 2 / z_f
+    line = tlm.two_rail_impedance(3.0, 0.4, z_f, 1.0, "ie_same")
+    for centred, sign in (("cell", 1), ("vertex", -1)):
+        ladder = tlm.ladder_impedance(3.0, 0.4, z_f, 1.0, n, "ie_same", centred=centred)
+        assert (ladder / line - 1)[0].real == pytest.approx((1 + square / 4) ** (sign / 2) - 1, rel=1e-9)
+    # R (1/3 + 1/(6 n^2)) at low frequency
+    slow = 1 / 1e-9j
+    for n in (3, 20):
+        blocked = tlm.ladder_impedance(3.0, 0.4, slow, 1.0, n, "ie_same")[0]
+        assert blocked.real == pytest.approx(3.4 * (1 / 3 - 1 / (12 * n**2) + 1 / (4 * n**2)), rel=1e-7)
+    with pytest.raises(InputError, match="'edge'"):
+        tlm.ladder_admittance(3.0, 0.4, 1.0, 1.0, 3, centred="edge")
+    with pytest.raises(InputError, match="0 cells"):
+        tlm.ladder_impedance(3.0, 0.4, 1.0, 1.0, 0, "ie")
+
+
+# --- mixed conductors -----------------------------------------------------------------------------
+
+
+def test_contacts_of_their_own_on_either_side():
+    """A battery, a fuel cell and a permeation cell of one material; the cross term; the parallel capacitance."""
+    sigma, c_chem, length, area = (0.02, 1.3), 2e5, 3e-4, 1.7e-4
+    given = (OMEGA, *sigma, c_chem, length, area)
+    line = (1 / (0.02 * area), 1 / (1.3 * area), 1 / (1j * OMEGA * c_chem * area), length)
+    for name, left, right in (
+        ("ie", (0, np.inf), (np.inf, 0)),
+        ("ee", (np.inf, 0), (np.inf, 0)),
+        ("i_both", (0, np.inf), (0, 0)),
+        ("both_both", (0, 0), (0, 0)),
+    ):
+        z = mixed.mixed_conductor_impedance(*given, left, right)
+        assert relative(z, tlm.two_rail_impedance(*line, name)) < 1e-13
+        loaded = mixed.mixed_conductor_impedance(*given, (left[0], left[1] + 2.5), right, C_geo=1e-9)
+        bare = mixed.mixed_conductor_impedance(*given, (left[0], left[1] + 2.5), right)
+        assert relative(1 / loaded, 1 / bare + 1j * OMEGA * 1e-9) < 1e-13
+        crossed = mixed.mixed_conductor_impedance(*given, left, right, sigma_cross=0.07)
+        z1, z2, z12 = tlm.rail_resistances(*sigma, area, 0.07)
+        assert relative(crossed, tlm.two_rail_impedance(z1, z2, line[2], length, name, z12)) < 1e-13
+    assert np.all(np.isinf(mixed.mixed_conductor_impedance(*given, (np.inf, np.inf), (0, 0))))
+    alone = mixed.mixed_conductor_impedance(*given, (np.inf, np.inf), (0, 0), C_geo=1e-9)
+    assert relative(alone, 1 / (1j * OMEGA * 1e-9)) < 1e-14
+    # frequency zero: electrons alone where ions are blocked, nothing where each is blocked somewhere
+    static = (np.array([0.0]), *sigma, c_chem, length, area)
+    for left, right, r in (((np.inf, 0), (5.0, 0), length / (1.3 * area)), ((np.inf, 0), (0, np.inf), np.inf)):
+        assert mixed.mixed_conductor_impedance(*static, left, right)[0].real == pytest.approx(r, rel=1e-13)
+
+
+def test_a_parallel_capacitance_is_not_the_dielectric_rail():
+    """Ions blocked, electrons free, up to w L^2/D = 1: apart by some 2/(length in Debye lengths), exact rail beside."""
+    sigma, kappa, eps = np.array([0.3, 2.0]), np.array([4.1e7, 3.3e7]), 3e-10
+    debye, c_chem = np.sqrt(eps / kappa.sum()), 1 / (1 / kappa).sum()
+    d_chem = 1 / (1 / sigma).sum() / c_chem
+    errors = []
+    for length in np.array([50, 200, 800]) * debye:
+        omega = d_chem / length**2 * np.logspace(-4, 0, 9)
+        blocked = ((np.inf, 0.0), (np.inf, 0.0))
+        rail = mixed.dielectric_mixed_conductor(omega, tuple(sigma), tuple(kappa), eps, length, 1e-4, *blocked)
+        given = (omega, *sigma, c_chem, length, 1e-4, *blocked)
+        short = mixed.mixed_conductor_impedance(*given, C_geo=eps * 1e-4 / length)
+        errors.append(relative(short, rail))
+    assert np.all(np.array(errors) > 1e-5)
+    np.testing.assert_allclose(np.array(errors[:-1]) / errors[1:], 4.0, rtol=0.1)
+    # with contacts that pass both carriers, the potential has nothing left to say
+    both = mixed.dielectric_mixed_conductor(omega, tuple(sigma), tuple(kappa), eps, length, 1e-4)
+    assert relative(both, length / ((sigma.sum() + 1j * omega * eps) * 1e-4)) < 1e-13
+    # thick, with impedances of its own at either side: the electroneutral line
+    contacts = ((3.0, 0.4), (0.2, 7.0))
+    thick, omega = 1e6 * debye, d_chem / (1e6 * debye) ** 2 * np.array([0.1, 10.0])
+    rail = mixed.dielectric_mixed_conductor(omega, tuple(sigma), tuple(kappa), eps, thick, 1e-4, *contacts)
+    assert relative(mixed.mixed_conductor_impedance(omega, *sigma, c_chem, thick, 1e-4, *contacts), rail) < 1e-5

@@ -79,6 +79,7 @@ def symmetric_mixed_conductor(
     return np.where(blocked_a & blocked_b, complex(np.inf, 0), total)
 
 
+@np.errstate(under="ignore")
 def mixed_conductor_impedance(
     omega: Array,
     sigma_ion: float,
@@ -111,6 +112,7 @@ def mixed_conductor_impedance(
     return z if C_geo == 0 else reciprocal(reciprocal(z) + 1j * w * C_geo)
 
 
+@np.errstate(under="ignore")
 def dielectric_mixed_conductor(
     omega: Array,
     sigma: tuple[float, float],
@@ -135,6 +137,7 @@ def dielectric_mixed_conductor(
     return rails_impedance(omega, sigma, kappa, permittivity, length, ends[0], ends[1]) / area
 
 
+@np.errstate(under="ignore")
 def film_on_blocking_substrate(
     omega: Array, R_0: float, R_i: float, C_i: float, C_e: float, R_s: float, C_s: float
 ) -> Complex:

@@ -65,6 +65,7 @@ def debye_length(
     return float(np.sqrt(permittivity * GAS_CONSTANT * temperature / strength) / FARADAY)
 
 
+@np.errstate(under="ignore")
 def macdonald_impedance(
     omega: Array,
     charges: Sequence[float],
@@ -117,6 +118,7 @@ def linear_pnp_impedance(
     return rails_impedance(omega, sigma, kappa, permittivity, length, left, right)
 
 
+@np.errstate(under="ignore")
 def rails_impedance(
     omega: Array,
     sigma: Sequence[float] | Array,
@@ -154,6 +156,7 @@ def rails_admittance(
     return nodal_admittance(rails_branches(omega, sigma, kappa, permittivity, length))
 
 
+@np.errstate(under="ignore")
 def rails_branches(
     omega: Array, sigma: Sequence[float] | Array, kappa: Sequence[float] | Array, permittivity: float, length: float
 ) -> Complex:

@@ -1,4 +1,4 @@
-"""Lines in closed form: de Levie's pore, the two-rail line, mixed conductors, and their finite-volume ladders.
+"""Lines in closed form: de Levie's pore, the two-rail line with any terminals, and their finite-volume ladders.
 
 Rail 1 carries ions, rail 2 electrons; `Phi_k` are rail voltages (electrochemical potential / z_k F). With z1, z2
 [ohm/m] and z_f [ohm m] (interfacial impedance times length)
@@ -6,12 +6,11 @@ Rail 1 carries ions, rail 2 electrons; `Phi_k` are rail voltages (electrochemica
     Phi_1' = -z1 i_1,   Phi_2' = -z2 i_2,   i_1' = -i_2' = -(Phi_1 - Phi_2)/z_f.
 
 For a composite of area A: z1 = 1/(sigma_ion A), z2 = 1/(sigma_eon A), z_f = Z_interface/(A a_v) with Z_interface
-[ohm m2] and a_v [1/m]; for a mixed conductor z_f = 1/(j w c_chem A). With A = 1 every result is per area [ohm m2].
+[ohm m2] and a_v [1/m]; for a mixed conductor z_f = 1/(j w c_chem A) (`mixed`). With A = 1 every result is per area.
 
 R. de Levie, Electrochim. Acta 8 (1963) 751; G. Paasch, K. Micka, P. Gersdorf, Electrochim. Acta 38 (1993) 2653;
-J. Bisquert, Phys. Chem. Chem. Phys. 2 (2000) 4185; J. Jamnik, J. Maier, J. Electrochem. Soc. 146 (1999) 4183 and Phys.
-Chem. Chem. Phys. 3 (2001) 1668. The formulas were derived anew and are tested against the matrix exponential of the
-equations above.
+J. Bisquert, Phys. Chem. Chem. Phys. 2 (2000) 4185. The formulas were derived anew and are tested against the matrix
+exponential and the modes of the equations above.
 """
 
 from __future__ import annotations
