@@ -71,6 +71,46 @@ def new(
     new_command(name, source)
 
 
+@app.command()
+def export(
+    directory: Directory,
+    study: Annotated[
+        str | None, typer.Option("--study", metavar="NAME", help="Which study, if there are more.")
+    ] = None,
+    set_: Overrides = None,
+    spice: Annotated[Path | None, typer.Option("--spice", metavar="FILE", help="Write the circuit as SPICE.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the circuit as JSON.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(metavar="X", help="Relative error allowed to the R-C ladder of a constant phase element.")
+    ] = 1e-9,
+    control: Annotated[
+        bool, typer.Option("--control", help="Let ngspice run the deck and write Z to impedance.txt.")
+    ] = False,
+) -> None:
+    """Write the circuit that a study is: resistors, capacitors and controlled sources of its linearised equations."""
+    from miecsim.commands.export import export_command
+
+    export_command(directory, study, set_ or [], spice, json_, tolerance, control)
+
+
+@app.command()
+def verify(
+    family: Annotated[
+        list[str] | None, typer.Option("--family", metavar="NAME", help="Only this family of proofs; repeatable.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer frequencies and meshes: well under a minute.")] = False,
+    cells: Annotated[
+        int | None, typer.Option("--cells", metavar="N", help="Cells of ladders and of the coarsest refined mesh.")
+    ] = None,
+    json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the table as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with figures.")] = None,
+) -> None:
+    """Prove the program on this machine: against closed forms, circuits and laws of linear systems."""
+    from miecsim.commands.verify import verify_command
+
+    verify_command(family or [], quick, cells, json_, html)
+
+
 def main() -> None:
     """Entry point: errors become one line on stderr and an exit code, never a traceback."""
     # small dense blocks gain nothing from BLAS threads, and sparse factorisations stall on them

@@ -16,7 +16,7 @@ from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Transport
 from miecsim.physics.state import State
-from miecsim.system import System, field_potential, is_phi
+from miecsim.system import System, contact_voltage, field_potential, is_phi
 from miecsim.typing import Array, Ints, Values
 
 # Relative to the unknown's own size; its square is lost against 1 even where a law is steep.
@@ -202,7 +202,7 @@ def linearised_contact(system: System, p: PortBranch, u: Array, potential: Array
     strong = isinstance(p.element, Reversible)
     g, c, weight, law = zeros, zeros, zeros, None
     if not isinstance(p.element, Reversible):
-        v = voltages[p.port] - field_potential(system, u, p.row, p.nodes)
+        v = contact_voltage(system, p, u, voltages)
         g, c = (x * p.weight for x in element_jacobian(p.element, v))
         law, weight = p.element.excess, p.weight
     return PortContact(

@@ -111,7 +111,7 @@ def _port_branch(contact: Contact, port: int, nodes: Nodes, laws: Laws) -> PortB
             raise InputError(
                 "contact of the electrostatic potential: expected a capacitor (Stern layer) or reversible (metal)"
             )
-    return PortBranch(law, port, row, ids, area)
+    return PortBranch(law, port, row, ids, area, emf=contact.emf)
 
 
 def _wire(wiring: Wiring, nodes: Nodes, laws: Laws) -> tuple[tuple[PortBranch, ...], tuple[Branch, ...], int]:
@@ -172,11 +172,11 @@ def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Arra
     """Residual (m, N) of the steady state at port voltages (P,): currents [A] leaving each node, charge [C] on the row
     of phi.
 
-    Rows of reversible contacts read Phi - V [V]; rows of absent fields read zero.
+    Rows of reversible contacts read Phi - V - emf [V]; rows of absent fields read zero.
     """
     out = unreplaced_balance(system, u, np.asarray(voltages, dtype=float))
     for p in system.strong():
-        out[p.row, p.nodes] = field_potential(system, u, p.row, p.nodes) - voltages[p.port]
+        out[p.row, p.nodes] = -contact_voltage(system, p, u, voltages)
     return out
 
 
@@ -202,7 +202,7 @@ def unreplaced_balance(system: System, u: Array, voltages: Array) -> Array:
         out[b.row_b] -= np.bincount(b.nodes_b, values, u.shape[1])
     for p in system.ports:
         if not isinstance(p.element, Reversible):
-            v = voltages[p.port] - field_potential(system, u, p.row, p.nodes)
+            v = contact_voltage(system, p, u, voltages)
             law = p.element.charge if is_phi(system, p.row) else p.element.current
             out[p.row] -= np.bincount(p.nodes, np.asarray(law(v) * p.weight, dtype=float), u.shape[1])
     return np.where(laws.active.T, out, 0.0)
@@ -219,9 +219,14 @@ def terminal_currents(system: System, u: Array, voltages: Array) -> Array:
         if isinstance(p.element, Reversible):
             total[p.port] += rows[p.row, p.nodes].sum()
         else:
-            v = voltages[p.port] - field_potential(system, u, p.row, p.nodes)
+            v = contact_voltage(system, p, u, voltages)
             total[p.port] += float(np.sum(p.element.current(v) * p.weight))
     return total
+
+
+def contact_voltage(system: System, p: PortBranch, u: Array, voltages: Array | Sequence[float]) -> Array:
+    """V + emf - Phi (or phi) at the nodes of a contact [V]: what drives its element, zero where it is reversible."""
+    return np.asarray(voltages[p.port] + p.emf - field_potential(system, u, p.row, p.nodes))
 
 
 def is_phi(system: System, row: int) -> bool:

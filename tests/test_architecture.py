@@ -33,8 +33,8 @@ RULES = {
     "order": f"imports run down the rooms only, in the order {', '.join(ROOMS)}",
     "room": "every module belongs to a room listed in tests/test_architecture.py",
     "package": "inside the program, import from the room that has it, not through the lazy top-level package",
-    "closed": "closed forms and circuit elements in circuit/ import nothing of the program but typing, errors, constants "
-    "and each other",
+    "closed": "closed forms and circuit elements in circuit/ import nothing of the program but typing, errors, "
+    "constants and each other",
     "fipy": "only miecsim/grid imports FiPy",
     "numba": "Numba is imported only in files whose name ends with _compiled.py",
     "pyplot": "cli imports no pyplot at module level",

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from miecsim.case.data import Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
-from miecsim.case.overrides import apply_override, put, stack_for, stack_of
+from miecsim.case.overrides import apply_override, in_order, put, stack_for, stack_of
 from miecsim.case.resolve import canonical, with_defaults
 from miecsim.case.schema import Contents, names_in, read_contents
 from miecsim.case.table import Raw, named_items
@@ -119,14 +119,14 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
             continue
         here = join_key(at, "set")
         before, own = len(problems.items), stack_of(raw)
-        for key, value in changes.items():
+        for key, value in in_order(changes):
             if key.split(".")[0] in _FIXED:
                 problems.add(join_key(here, key), "a key that a study cannot set", "a key of grid, layer, or the like")
                 continue
             if names_in(raw, "layer") is None:
                 continue  # that is told elsewhere, and what the key leads to is not known
             try:
-                put(own, key, copy.deepcopy(value))
+                put(own, key, value)
             except Refused as error:
                 problems.refused(join_key(here, key), error)
         if readable and len(problems.items) == before:

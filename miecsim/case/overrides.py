@@ -57,46 +57,48 @@ def set_key(raw: Raw, key: str, value: Any) -> Raw:
     Tables on the way that are missing are made: whether their keys exist is told when the case is read. Raises Refused
     where a named item does not exist, and where the key leads into a value that is no table.
     """
-    result = copy.deepcopy(raw)
+    result = copy.copy(raw)
     put(result, key, value)
     return result
 
 
 def put(raw: Raw, key: str, value: Any) -> None:
-    """Sets the dotted `key` in the case `raw` itself, as `set_key` does in a copy."""
+    """Sets the dotted `key` in `raw` itself, as `set_key` does in a copy. Tables and lists on the way are replaced by
+    copies: `raw` may share them with the case that it was made from."""
     parts = _split(raw, key)
     node: Any = raw
     for depth, part in enumerate(parts):
         at = join_key("", *parts[:depth])
         last = depth == len(parts) - 1
         if isinstance(node, list):
-            index = _index(node, part, at)
-            if last:
-                node[index] = value
-            else:
-                node = node[index]
+            place: Any = _index(node, part, at)
+            found = node[place]
         elif isinstance(node, dict):
-            if last:
-                node[part] = value
-            else:
-                node = node.setdefault(part, {})
+            place, found = part, node.get(part, {})
         else:
             raise refuse(f"{quoted(part)} in the key, but {at} is a value", f"a key that ends at {at}")
+        node[place] = value if last else copy.copy(found)
+        node = node[place]
+
+
+def in_order(changes: Raw) -> list[tuple[str, Any]]:
+    """(dotted key, value) of the `set` of a study, whole tables before the keys in them: TOML writes tables last."""
+    return sorted(changes.items(), key=lambda item: item[0].count("."))
 
 
 def stack_of(raw: Raw) -> Raw:
-    """A copy of the case `raw` without its studies and checks: what the `set` of a study can change."""
-    return copy.deepcopy({name: value for name, value in raw.items() if name not in ("study", "check")})
+    """The case `raw` without its studies and checks, ready for `put`: what the `set` of a study can change."""
+    return {name: value for name, value in raw.items() if name not in ("study", "check")}
 
 
 def stack_for(raw: Raw, study: Raw) -> Raw:
-    """The stack of the case `raw` as the item `study` of its list sees it, its `set` applied key by key.
+    """The stack of the case `raw` as the item `study` of its list sees it, its `set` applied.
 
     Raises Refused where one of them leads nowhere.
     """
     result = stack_of(raw)
-    for key, value in study.get("set", {}).items():
-        put(result, key, copy.deepcopy(value))
+    for key, value in in_order(study.get("set", {})):
+        put(result, key, value)
     return result
 
 

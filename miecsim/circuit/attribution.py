@@ -28,7 +28,6 @@ from miecsim.circuit.nodal import Response, element_current, element_voltage, so
 from miecsim.errors import InputError
 from miecsim.typing import Array, Complex
 
-
 BETWEEN = ("layer interfaces", "terminals")  # processes that belong to no layer
 
 

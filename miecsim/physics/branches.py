@@ -32,6 +32,7 @@ class PortBranch:
 
     The current counts from the terminal into the cell (anodic for a metal electrode that feeds ions).
     On the row of phi the element must be a capacitor (a Stern layer) or reversible (a metal that fixes phi).
+    The contact's poles stand at V_port + emf and at Phi (or phi) of the nodes.
     """
 
     element: Element | Reversible
@@ -40,3 +41,4 @@ class PortBranch:
     nodes: Ints
     weight: Array
     process: str = "terminal"
+    emf: float = 0.0  # V

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from miecsim.errors import InputError
 from miecsim.physics.elements import Element, Reversible
 
 
@@ -12,12 +14,20 @@ class Contact:
     """One carrier at one side of the cell, joined to a terminal through `law`. A carrier without a contact is blocked.
 
     carrier: a carrier's name, or 'potential' for the electrostatic potential (a Stern layer, or a metal where
-    reversible).
+    reversible). emf [V]: what the electrode adds to the terminal's voltage V, so that a reversible contact holds
+    Phi = V + emf and an element is driven by V + emf - Phi. An oxygen electrode at pO2 exchanges oxide ions at
+    emf = (RT/4F) ln(pO2 / pO2_ref), where the electrons of the same terminal are at V and the flat reference state is
+    in equilibrium with pO2_ref. InputError unless finite.
     """
 
     side: str
     carrier: str
     law: Element | Reversible
+    emf: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.emf):
+            raise InputError(f"emf: read {self.emf!r}; expected a finite number of volts")
 
 
 @dataclass(frozen=True)
