@@ -43,7 +43,12 @@ def test_case_is_documented(case: Path) -> None:
     assert figures and all((case / figure).is_file() for figure in figures)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+# Twelve and five studies multiply the work without adding a kind of key.
+LONG = ("303", "304")
+KEYS = [pytest.param(c, marks=[pytest.mark.slow] if c.name.startswith(LONG) else [], id=c.name) for c in CASES]
+
+
+@pytest.mark.parametrize("case", KEYS)
 def test_every_way_of_getting_a_key_wrong_is_told(case: Path) -> None:
     """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line
     each."""
@@ -71,3 +76,13 @@ def test_published_resistances_of_the_composite_are_recovered() -> None:
     parallel = 107.0 * 360.0 / 467.0
     for study in (ion_blocking, electron_blocking):
         assert study.Z[np.argmax(study.frequency)].real == pytest.approx(parallel, rel=0.02)
+
+
+def test_per_area_is_per_area() -> None:
+    """The same pore stated per area: Z in ohm m^2, and every figure with it."""
+    case = next(path for path in CASES if path.name.startswith("101"))
+    own, per_area = record(case).studies[0], record(case, "area=per area").studies[0]
+    assert (own.unit, per_area.unit) == ("ohm", "ohm m^2")
+    np.testing.assert_allclose(per_area.Z, own.Z * 1.13e-4, rtol=1e-10)
+    assert per_area.summary["R_ion"].unit == "ohm m^2"
+    assert per_area.summary["C_low"].unit == "F/m^2"

@@ -124,7 +124,7 @@ def test_errors_are_one_line_and_exit_code_2(runs, tmp_path, inside):
         assert message in error and error.count("\n") == 1, error
 
 
-@pytest.mark.parametrize("name", ["nyquist.py", "bode.py", "profiles.py", "compare.py", "export_csv.py"])
+@pytest.mark.parametrize("name", sorted(p.name for p in SCRIPTS.glob("[a-z]*.py")))
 def test_help(name, inside):
     code, out, _ = inside(name, "--help")
     assert code == 0 and out.startswith("usage:") and "--study" in out and "--out" in out

@@ -65,14 +65,13 @@ class _GridTable(Row):
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything a case says, in SI. `area` [m^2] is 1 where the case is per area."""
+    """Everything a case says, in SI. `area` [m^2] is None where the case is per area."""
 
     title: str
     model: str
     source: str
     temperature: float  # K
-    area: float
-    per_area: bool
+    area: float | None
     grid: Grid
     layers: tuple[Layer, ...]
     interfaces: tuple[Interface, ...]
@@ -145,7 +144,7 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     if problems.items or header is None or grid is None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
-    return Contents(*about, 1.0 if per_area else area or 1.0, per_area, grid, whole, interfaces, studies, checks)
+    return Contents(*about, None if per_area else area, grid, whole, interfaces, studies, checks)
 
 
 _UNKNOWN = View(Context(), None, ())

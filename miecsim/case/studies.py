@@ -165,8 +165,8 @@ def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -
         _check_profiles(item, found.profiles, frequency, at, problems)
         overrides = tuple(found.set or ())
         measured = (frequency, found.profiles, found.reference)
-        listed = (links, planes, overrides, found.attribution)
-        result.append(Study(found.name, found.terminals, terminals, *measured, *listed))
+        listed = (links, planes, overrides)
+        result.append(Study(found.name, found.terminals, terminals, *measured, *listed, found.attribution))
     return tuple(result)
 
 
