@@ -19,6 +19,9 @@ from miecsim.verify.proof import Proof, Row, Settings
 from miecsim.verify.run import FAMILIES, proofs_of, run_proofs, select
 
 
+WIDE = 110  # columns that the table needs
+
+
 def verify_command(
     families: Sequence[str], quick: bool, cells: int | None, json_file: Path | None, html_file: Path | None
 ) -> None:
@@ -34,7 +37,7 @@ def verify_command(
     for family in chosen:
         own = [row for row in rows if row.family == family]
         if own:
-            console.print(proof_table(FAMILIES[family], own))
+            console.print((proof_table if console.width >= WIDE else proof_list)(FAMILIES[family], own))
     if json_file is not None:
         _write(json_file, json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False) + "\n", console)
     if html_file is not None:
@@ -81,6 +84,22 @@ def proof_table(title: str, rows: Sequence[Row]) -> Table:
             _figure(row.order, 4),
         )
     return table
+
+
+def proof_list(title: str, rows: Sequence[Row]) -> Text:
+    """The same for a narrow terminal: the figures of each proof below its equation and source."""
+    out = Text(f"\n{title}\n")
+    for row in rows:
+        out.append(f"\n {'ok  ' if row.passed else 'FAILED'} {row.title}\n")
+        out.append(f"      {row.equation}\n      {row.source}\n", style="dim")
+        unit = "" if row.unit == "1" else f" {row.unit}"
+        figures = f"      {_figure(row.value)}{unit}, should be {_figure(row.reference)}"
+        figures += "" if row.printed is None else f", as printed {_figure(row.printed)}"
+        figures += f"\n      error {_figure(row.error, 2)} ({row.tolerance:.0e} allowed)"
+        out.append(figures + ("" if row.order is None else f"; order {row.order:.4g}") + "\n")
+        if not row.passed:
+            out.append(f"      {row.id}: {row.note}\n")
+    return out
 
 
 def _figure(value: float | None, digits: int = 4) -> str:
