@@ -33,7 +33,7 @@ WORDS = (
     "layer",
     "study",
 )
-OPTIONAL = ("grading", "lateral_cells", "cross_conductivity", "Rs", "check", "link", "reference_plane", "set")
+OPTIONAL = ("grading", "lateral_cells", "cross_conductivity", "Rs", "check", "link", "reference_plane", "set", "attribution")
 TOGETHER = {"model", "layer", "interface"}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(

@@ -76,7 +76,7 @@ def test_an_example_loads_and_comes_back_the_same_from_what_is_stored(name: str)
 
 def test_composite_in_si() -> None:
     case = example("composite_cathode")
-    assert (case.temperature, case.area, case.per_area) == (298.15, 7.85e-5, False)
+    assert (case.temperature, case.area) == (298.15, 7.85e-5)
     assert case.grid == c.Grid(1, "cartesian", None, 1.0, 4, 0.0)
     layer = case.layer("cathode")
     assert (layer.thickness, layer.carriers, layer.mobile) == (4.7e-4, ("ion", "electron"), ("ion", "electron"))
