@@ -1,0 +1,1 @@
+"""Transients: the residual in time, protocols, integration and what it leaves behind."""

@@ -1,0 +1,298 @@
+"""Transients: SUNDIALS IDA on the residual of the steady state and its exact Jacobian, step by step of a protocol.
+
+Integration never runs through a jump: each step of a protocol starts from a consistent state of its own (`start`).
+Balances are linear in y', so that what is stored is conserved to the precision of Newton's method at any tolerance of
+the time steps; `Trace.conservation` reports it.
+
+A. C. Hindmarsh et al., ACM Trans. Math. Softw. 31 (2005) 363.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from miecsim.errors import InputError, SolveError
+from miecsim.solvers.linear import equilibrate
+from miecsim.solvers.steady import OperatingPoint
+from miecsim.solvers.transient.protocol import Control, Limit, Step, voltage
+from miecsim.solvers.transient.start import consistent
+from miecsim.solvers.transient.timeform import Drive, TimeForm, time_form
+from miecsim.solvers.transient.trace import Kept, Trace, collect
+from miecsim.system import System
+from miecsim.typing import Array, Ints
+
+FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
+MOST_STEPS = 200_000
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Relative tolerance of the time steps; the concentration, over its reference, that counts as nothing."""
+
+    relative: float = 1e-6
+    nothing: float = 1e-3
+
+
+@dataclass
+class Progress:
+    """Where a run stands: enough to go on from (see `checkpoint`)."""
+
+    step: int
+    t: float  # s since the beginning of the run
+    in_step: float  # s since the beginning of the step
+    y: Array
+    yp: Array
+    kept: Kept
+
+
+def solve_transient(
+    point: OperatingPoint,
+    protocol: Sequence[Step],
+    *,
+    tolerance: Tolerance | None = None,
+    fastest: float | None = None,
+    resume: Progress | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Trace:
+    """Run `protocol` from an operating point. Returns the Trace.
+
+    fastest [Hz]: up to where the response to a jump must be right, constant phase elements included (default: 1e4 over
+    the shortest step).
+    progress is called after every internal step; what it is given can be stored and passed as `resume`. Raises
+    InputError for a protocol that does not fit the terminals, SolveError where the integration cannot go on, naming
+    the time reached; its `progress` holds the last good state.
+    """
+    system = point.system
+    steps = list(protocol)
+    if not steps:
+        raise InputError("protocol: no steps")
+    tolerance = tolerance or Tolerance()
+    total, shortest = sum(s.duration for s in steps), min(s.duration for s in steps)
+    bounds = (1e-2 / total, fastest or 1e4 / shortest)
+    first = min(FIRST * shortest, 1e-3 / bounds[1])
+    now = resume or beginning(point, form_of(system, steps[0], bounds))
+    for number in range(now.step, len(steps)):
+        step = steps[number]
+        form = form_of(system, step, bounds)
+        ended = _run_step(form, step, number, now, tolerance, first, progress)
+        now.step, now.in_step = number + 1, 0.0
+        if ended is not None and ended.ends_run:
+            break
+    return collect(system, now.kept, [s.name for s in steps])
+
+
+def beginning(point: OperatingPoint, form: TimeForm) -> Progress:
+    """y of an operating point: nothing has passed, inner voltages and charges in their steady state."""
+    y = np.zeros(form.size)
+    y[: form.system.nodes.n * form.system.n_fields] = point.u.T.ravel()
+    y[form.first_port :] = point.voltages
+    for memory in form.memory:
+        v = form.memory_voltage(memory, y)
+        if memory.has_charge:
+            y[memory.lead] = memory.weight * memory.C * v
+        inner = v
+        if memory.Rs > 0:
+            inner = v / (1 + memory.Rs * memory.g_inner)
+            y[memory.lead] = inner
+        for k in range(memory.resistance.size):
+            y[memory.branch(k)] = inner
+    out = np.zeros(form.size)
+    form.residual(0.0, y, np.zeros(form.size), out)
+    plates = slice(form.first_charge, form.first_port)
+    y[plates] = np.where(_is_plate(form), -out[plates], 0.0)
+    return Progress(0, 0.0, 0.0, y, np.zeros(form.size), Kept(form.charges(y).copy(), form.stored(y)))
+
+
+def _is_plate(form: TimeForm) -> Any:
+    return np.array([p.row == len(form.system.laws.state_map.carriers) for p in form.system.ports], dtype=bool)
+
+
+def form_of(system: System, step: Step, bounds: tuple[float, float]) -> TimeForm:
+    unknown = set(step.controls) - set(system.terminals)
+    if unknown:
+        raise InputError(f"step {step.name}: terminal {min(unknown)!r}; expected one of {', '.join(system.terminals)}")
+    controls: list[Control] = [step.controls.get(name, voltage(0.0)) for name in system.terminals]
+    controls += [Control("current", voltage(0.0).waveform)] * (system.n_ports - len(system.terminals))
+    if not any(c.quantity == "voltage" for c in controls):
+        raise InputError(f"step {step.name}: every terminal has its current imposed; one must hold a voltage")
+    drives = tuple(Drive(c.quantity, lambda t, c=c: c.waveform.at(t, step.duration)) for c in controls)  # type: ignore[misc]
+    return time_form(system, drives, *bounds)
+
+
+def _run_step(
+    form: TimeForm,
+    step: Step,
+    number: int,
+    now: Progress,
+    tolerance: Tolerance,
+    dt: float,
+    progress: Callable[[Progress], None] | None,
+) -> Limit | None:
+    """Integrate one step (or the rest of it); `now` is brought up to date. Returns the limit that ended it."""
+    if now.in_step == 0.0:
+        now.in_step, now.y, now.yp = consistent(form, now.y, dt)
+        now.t += now.in_step
+        now.kept.add(number, now.t, now.y, now.yp, form)
+    ida = _Integrator(form, step, now, tolerance, dt)
+    began = now.t - now.in_step
+    targets = [t for t in (*step.outputs, step.duration) if t > now.in_step]
+    for target in dict.fromkeys(targets):
+        while now.in_step < target:
+            t, y, yp, event = ida.advance(target)
+            now.in_step, now.t, now.y, now.yp = t, began + t, y, yp
+            now.kept.add(number, now.t, y, yp, form)
+            if progress is not None:
+                progress(now)
+            if event is not None:
+                now.kept.keep_state(now.t, y, form)
+                now.kept.events.append((now.t, number, event))
+                return step.limits[event]
+        now.kept.keep_state(now.t, now.y, form)
+    return None
+
+
+class _Integrator:
+    """IDA on scaled unknowns and rows: y = column * z, and row * F = 0."""
+
+    def __init__(self, form: TimeForm, step: Step, now: Progress, tolerance: Tolerance, dt: float) -> None:
+        from sksundae.ida import IDA
+
+        self.form, self.step = form, step
+        cj = 1.0 / (1e-3 * step.duration)
+        pattern = _pattern(form, now.y, cj)
+        matrix = form.jacobian(now.y, cj)
+        _, self.row, self.column = equilibrate(matrix)
+        self.places = _Places(pattern)
+        self.buffer = np.zeros(form.size)
+        options: dict[str, Any] = {
+            "rtol": tolerance.relative,
+            "atol": _absolute(form, now.y, tolerance) / self.column,
+            "linsolver": "sparse",
+            "sparsity": pattern,
+            "jacfn": self._jacobian,
+            "max_num_steps": MOST_STEPS,
+            "first_step": dt,
+        }
+        if step.limits:
+            options |= {"eventsfn": self._watch(), "num_events": len(step.limits)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that the sparsity is not used for differences
+            self.ida = IDA(self._residual, **options)
+        self.ida.init_step(now.in_step, now.y / self.column, now.yp / self.column)
+
+    def _residual(self, t: float, z: Array, zp: Array, res: Array) -> None:
+        with np.errstate(all="ignore"):  # IDA takes back a step whose residual is not finite
+            self.form.residual(t, z * self.column, zp * self.column, self.buffer)
+        res[:] = self.buffer * self.row
+
+    def _jacobian(self, t: float, z: Array, zp: Array, res: Array, cj: float, JJ: Array) -> None:
+        with np.errstate(all="ignore"):
+            matrix = self.form.jacobian(z * self.column, cj)
+        self.places.fill(sp.diags(self.row) @ matrix @ sp.diags(self.column), JJ)
+
+    def _watch(self) -> Callable[[float, Array, Array, Array], None]:
+        """A plain function: the solver sets attributes on it, which a method cannot have."""
+
+        def events(t: float, z: Array, zp: Array, out: Array) -> None:
+            y, yp = z * self.column, zp * self.column
+            for i, limit in enumerate(self.step.limits):
+                out[i] = _quantity(self.form, limit, y, yp) - limit.value
+
+        return events
+
+    def advance(self, target: float) -> tuple[float, Array, Array, int | None]:
+        """One internal step towards `target` [s], never beyond it: (t, y, y', number of the limit crossed)."""
+        result = self.ida.step(target, method="onestep", tstop=target)
+        if result.status < 0:
+            raise SolveError(
+                f"transient: step {self.step.name} cannot go on after {result.t:.6g} s ({result.message.strip()})"
+            )
+        y, yp = np.array(result.y) * self.column, np.array(result.yp) * self.column
+        return float(result.t), y, yp, self._crossed(y, yp) if result.status == 2 else None
+
+    def _crossed(self, y: Array, yp: Array) -> int:
+        off = [abs(_quantity(self.form, limit, y, yp) - limit.value) for limit in self.step.limits]
+        return int(np.argmin(off))
+
+
+def _quantity(form: TimeForm, limit: Limit, y: Array, yp: Array) -> float:
+    system = form.system
+    if limit.quantity == "concentration":
+        k = system.laws.state_map.row(limit.name)
+        values = form.u(y)[k, system.laws.active[:, k]]
+        return float(values.min() if limit.side == "below" else values.max())
+    port = system.terminals.index(limit.name)
+    return float((form.voltages(y) if limit.quantity == "voltage" else form.port_currents(yp))[port])
+
+
+def _absolute(form: TimeForm, y: Array, tolerance: Tolerance) -> Array:
+    """Absolute tolerance of every unknown: concentrations by their reference, potentials by the thermal voltage,
+    charges by what one thermal voltage (or the whole content) moves."""
+    system, state_map = form.system, form.system.laws.state_map
+    n, m = system.nodes.n, system.n_fields
+    small = tolerance.relative * tolerance.nothing
+    out = np.full(form.size, small * state_map.thermal_voltage)
+    u = out[: n * m].reshape(n, m)
+    for k, carrier in enumerate(state_map.carriers):
+        if carrier.stored:
+            u[:, k] = small * state_map.reference[k]
+    capacity = float(np.abs(form.M).sum(axis=1).max())
+    unit = max((float(state_map.reference[k].max()) for k, c in enumerate(state_map.carriers) if c.stored), default=0.0)
+    content = max(capacity * (unit or state_map.thermal_voltage), 1e-30)
+    for memory in form.memory:
+        if memory.has_charge:
+            q = memory.weight * memory.C * state_map.thermal_voltage
+            out[memory.lead] = small * q
+            content = max(content, float(q.sum()))
+    out[form.first_charge : form.first_port] = small * content
+    return out
+
+
+def _pattern(form: TimeForm, y: Array, cj: float) -> Any:
+    """Where the Jacobian can have entries: found at states away from any symmetry."""
+    rng = np.random.default_rng(1)
+    total = abs(form.jacobian(y, cj)) + sp.identity(form.size)
+    rest = form.system.laws.rest
+    for _ in range(2):
+        other = y.copy()
+        shift = rng.uniform(0.5, 1.5, rest.shape)
+        stored = np.array([c.stored for c in form.system.laws.state_map.carriers])
+        u = form.u(y) + form.system.laws.state_map.thermal_voltage * (shift - 1)
+        u[: stored.size][stored] = rest[: stored.size][stored] * shift[: stored.size][stored]
+        other[: u.size] = u.T.ravel()
+        total = total + abs(form.jacobian(other, cj))
+    pattern = sp.csc_matrix(total)
+    pattern.sort_indices()
+    return pattern
+
+
+class _Places:
+    """Puts the entries of a sparse matrix into the data of a fixed CSC pattern."""
+
+    def __init__(self, pattern: Any) -> None:
+        self.size = pattern.shape[0]
+        columns = np.repeat(np.arange(self.size), np.diff(pattern.indptr))
+        self.keys: Ints = columns.astype(np.int64) * self.size + pattern.indices
+
+    def fill(self, matrix: Any, data: Array) -> None:
+        entries = sp.coo_matrix(matrix)
+        entries.sum_duplicates()
+        keys = entries.col.astype(np.int64) * self.size + entries.row
+        at = np.searchsorted(self.keys, keys)
+        at = np.minimum(at, self.keys.size - 1)
+        known = self.keys[at] == keys
+        if not np.all(known | (entries.data == 0)):
+            raise SolveError("transient: the Jacobian has an entry outside its pattern")
+        data[:] = 0.0
+        data[at[known]] = entries.data[known]
+
+
+def at_step(progress: Progress, **changes: Any) -> Progress:
+    """A copy of a progress, arrays included, safe to keep."""
+    return replace(progress, y=progress.y.copy(), yp=progress.yp.copy(), kept=progress.kept.copy(), **changes)

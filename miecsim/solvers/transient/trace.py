@@ -1,0 +1,124 @@
+"""What a transient leaves behind: time, voltages, currents and charges at every internal step, states where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from miecsim.system import System
+from miecsim.typing import Array, Ints
+
+if TYPE_CHECKING:
+    from miecsim.solvers.transient.timeform import TimeForm
+
+
+@dataclass
+class Kept:
+    """The record of a run while it grows, from the contacts' charge and the content of the rows before it."""
+
+    charge_before: Array
+    stored_before: Array
+    step: list[int] = field(default_factory=list)
+    time: list[float] = field(default_factory=list)
+    voltage: list[Array] = field(default_factory=list)
+    current: list[Array] = field(default_factory=list)
+    charge: list[Array] = field(default_factory=list)  # of every contact
+    stored: list[Array] = field(default_factory=list)  # of every row
+    state_time: list[float] = field(default_factory=list)
+    state: list[Array] = field(default_factory=list)
+    events: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def add(self, number: int, t: float, y: Array, yp: Array, form: TimeForm) -> None:
+        self.step.append(number)
+        self.time.append(t)
+        self.voltage.append(form.voltages(y).copy())
+        self.current.append(form.port_currents(yp))
+        self.charge.append(form.charges(y).copy())
+        self.stored.append(form.stored(y))
+
+    def keep_state(self, t: float, y: Array, form: TimeForm) -> None:
+        self.state_time.append(t)
+        self.state.append(form.u(y).copy())
+
+    def copy(self) -> Kept:
+        return Kept(**{name: values.copy() for name, values in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Record of a run of n_t internal steps and n_s kept states; T terminals, P ports, C contacts, N nodes, m fields.
+
+    charge is what passed each contact into the cell [C] since before the run, jumps of plates and capacitors included;
+    stored what each balance has gained [C], summed over the cell. conservation is the largest |charge into a closed set
+    of balances - its gain| over the largest charge that passed any contact.
+    """
+
+    system: System
+    time: Array  # (n_t,) s
+    step: Ints  # (n_t,) number of the step of the protocol
+    step_names: tuple[str, ...]
+    voltage: Array  # (n_t, T) V
+    current: Array  # (n_t, T) A into the cell, displacement included
+    charge: Array  # (n_t, C) C
+    stored: Array  # (n_t, m) C
+    state_time: Array  # (n_s,) s
+    state: Array  # (n_s, m, N)
+    events: tuple[tuple[float, int, int], ...]  # (time, step, number of the limit)
+    conservation: float
+
+    def of(self, terminal: str) -> tuple[Array, Array]:
+        """(voltage, current) of a terminal, (n_t,) each."""
+        i = self.system.terminals.index(terminal)
+        return self.voltage[:, i], self.current[:, i]
+
+
+def collect(system: System, kept: Kept, names: Sequence[str]) -> Trace:
+    """The record as arrays."""
+    T = len(system.terminals)
+    charge, stored = np.array(kept.charge) - kept.charge_before, np.array(kept.stored) - kept.stored_before
+    state = np.array(kept.state) if kept.state else np.zeros((0, system.n_fields, system.nodes.n))
+    return Trace(
+        system,
+        np.array(kept.time),
+        np.array(kept.step),
+        tuple(names),
+        np.array(kept.voltage)[:, :T],
+        np.array(kept.current)[:, :T],
+        charge,
+        stored,
+        np.array(kept.state_time),
+        state,
+        tuple(kept.events),
+        conservation(system, charge, stored),
+    )
+
+
+def conservation(system: System, charge: Array, stored: Array) -> float:
+    """Charge that appeared from nowhere over the largest charge that passed a contact."""
+    largest = float(np.max(np.abs(charge), initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    carriers = len(system.laws.state_map.carriers)
+    into = np.zeros((charge.shape[0], carriers))
+    for i, p in enumerate(system.ports):
+        if p.row < carriers:
+            into[:, p.row] += charge[:, i]
+    missing = into - stored[:, :carriers]
+    lost = [float(np.max(np.abs(missing[:, list(g)].sum(axis=1)))) for g in _exchanging(system, carriers)]
+    net = float(np.max(np.abs(charge.sum(axis=1))))  # plates included: a cell as a whole stays neutral
+    return max(*lost, net) / largest
+
+
+def _exchanging(system: System, carriers: int) -> list[set[int]]:
+    """Sets of carriers between which branches move charge inside the cell."""
+    sets = [{k} for k in range(carriers)]
+    for b in system.branches:
+        if b.row_a != b.row_b:
+            one, other = (next(s for s in sets if row in s) for row in (b.row_a, b.row_b))
+            if one is not other:
+                sets.remove(other)
+                one |= other
+    return sets

@@ -1,0 +1,1 @@
+"""Virtual experiments: each composes solvers and owns no physics; the textbook formulas of each beside it."""
