@@ -150,10 +150,10 @@ def _run_step(
             if progress is not None:
                 progress(now)
             if event is not None:
-                now.kept.keep_state(now.t, y, form)
+                now.kept.keep_state(now.t, y, yp, form)
                 now.kept.events.append((now.t, number, event))
                 return step.limits[event]
-        now.kept.keep_state(now.t, now.y, form)
+        now.kept.keep_state(now.t, now.y, now.yp, form)
     return None
 
 

@@ -29,6 +29,9 @@ class Kept:
     stored: list[Array] = field(default_factory=list)  # of every row
     state_time: list[float] = field(default_factory=list)
     state: list[Array] = field(default_factory=list)
+    state_rate: list[Array] = field(default_factory=list)
+    state_voltage: list[Array] = field(default_factory=list)
+    state_current: list[Array] = field(default_factory=list)
     events: list[tuple[float, int, int]] = field(default_factory=list)
 
     def add(self, number: int, t: float, y: Array, yp: Array, form: TimeForm) -> None:
@@ -39,9 +42,12 @@ class Kept:
         self.charge.append(form.charges(y).copy())
         self.stored.append(form.stored(y))
 
-    def keep_state(self, t: float, y: Array, form: TimeForm) -> None:
+    def keep_state(self, t: float, y: Array, yp: Array, form: TimeForm) -> None:
         self.state_time.append(t)
         self.state.append(form.u(y).copy())
+        self.state_rate.append(form.u(yp).copy())
+        self.state_voltage.append(form.voltages(y).copy())
+        self.state_current.append(form.port_currents(yp))
 
     def copy(self) -> Kept:
         return Kept(**{name: values.copy() for name, values in vars(self).items()})
@@ -66,6 +72,9 @@ class Trace:
     stored: Array  # (n_t, m) C
     state_time: Array  # (n_s,) s
     state: Array  # (n_s, m, N)
+    state_rate: Array  # (n_s, m, N) per s
+    state_voltage: Array  # (n_s, P) V
+    state_current: Array  # (n_s, P) A
     events: tuple[tuple[float, int, int], ...]  # (time, step, number of the limit)
     conservation: float
 
@@ -79,7 +88,7 @@ def collect(system: System, kept: Kept, names: Sequence[str]) -> Trace:
     """The record as arrays."""
     T = len(system.terminals)
     charge, stored = np.array(kept.charge) - kept.charge_before, np.array(kept.stored) - kept.stored_before
-    state = np.array(kept.state) if kept.state else np.zeros((0, system.n_fields, system.nodes.n))
+    shape = (-1, system.n_fields, system.nodes.n)
     return Trace(
         system,
         np.array(kept.time),
@@ -90,7 +99,10 @@ def collect(system: System, kept: Kept, names: Sequence[str]) -> Trace:
         charge,
         stored,
         np.array(kept.state_time),
-        state,
+        np.array(kept.state).reshape(shape),
+        np.array(kept.state_rate).reshape(shape),
+        np.array(kept.state_voltage).reshape(-1, system.n_ports),
+        np.array(kept.state_current).reshape(-1, system.n_ports),
         tuple(kept.events),
         conservation(system, charge, stored),
     )
