@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import systems
@@ -9,9 +11,10 @@ import systems
 import miecsim as mx
 from miecsim.circuit.steps import polarisation_voltage, pore_charging_current
 from miecsim.constants import FARADAY
+from miecsim.results.checkpoint import load_progress, save_progress
 from miecsim.solvers.transient.fourier import step_admittance
 from miecsim.solvers.transient.protocol import Limit, Ramp, Sine, Step, current, log_times, repeat, voltage
-from miecsim.solvers.transient.run import Progress, Tolerance, at_step, form_of, solve_transient
+from miecsim.solvers.transient.run import Progress, Tolerance, form_of, solve_transient
 from miecsim.system import System
 
 IN_TIME = [name for name in systems.ALL if name != "cross"]  # an admittance without a form in time
@@ -161,24 +164,28 @@ def test_a_limit_ends_a_step_where_it_is_crossed() -> None:
     assert set(solve_transient(mx.solve_steady(system), repeat(steps, 2)).step) == {0}
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end() -> None:
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     system = systems.poisson(1)
     point = mx.solve_steady(system)
     protocol = [Step("one", {"A": voltage(0.08)}, 3e-6), Step("two", {"A": current(0.0)}, 2e-6)]
     whole = solve_transient(point, protocol)
-    saved: list[Progress] = []
+    file = tmp_path / "run.npz"
 
     def stop(progress: Progress) -> None:
         if len(progress.kept.time) == 60:
-            saved.append(at_step(progress))
+            save_progress(file, progress)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         solve_transient(point, protocol, progress=stop)
-    rest = solve_transient(point, protocol, resume=saved[0])
+    rest = solve_transient(point, protocol, resume=load_progress(file))
     assert rest.time[0] == whole.time[0] and rest.time[-1] == whole.time[-1]
+    np.testing.assert_array_equal(rest.voltage[:60], whole.voltage[:60])
     np.testing.assert_allclose(rest.state[-1], whole.state[-1], rtol=1e-4, atol=1e-6)
     assert rest.conservation < 1e-9
+    file.write_bytes(b"nothing")
+    with pytest.raises(mx.InputError, match="not a checkpoint"):
+        load_progress(file)
 
 
 def test_depletion_stays_positive() -> None:

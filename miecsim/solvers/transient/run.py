@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Tolerance:
 
 @dataclass
 class Progress:
-    """Where a run stands: enough to go on from (see `checkpoint`)."""
+    """Where a run stands: enough to go on from. It changes while the run goes on; `results.checkpoint` stores it."""
 
     step: int
     t: float  # s since the beginning of the run
@@ -291,8 +291,3 @@ class _Places:
             raise SolveError("transient: the Jacobian has an entry outside its pattern")
         data[:] = 0.0
         data[at[known]] = entries.data[known]
-
-
-def at_step(progress: Progress, **changes: Any) -> Progress:
-    """A copy of a progress, arrays included, safe to keep."""
-    return replace(progress, y=progress.y.copy(), yp=progress.yp.copy(), kept=progress.kept.copy(), **changes)

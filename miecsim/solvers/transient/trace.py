@@ -49,9 +49,6 @@ class Kept:
         self.state_voltage.append(form.voltages(y).copy())
         self.state_current.append(form.port_currents(yp))
 
-    def copy(self) -> Kept:
-        return Kept(**{name: values.copy() for name, values in vars(self).items()})
-
 
 @dataclass(frozen=True)
 class Trace:
