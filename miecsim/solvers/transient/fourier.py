@@ -29,7 +29,7 @@ def step_admittance(time: Array, charge: Array, current: Array, voltage_step: fl
         raise InputError("step response: the step of voltage is zero")
     t = time - time[0]
     values = [_laplace(t, charge, current, 2j * np.pi * f) for f in np.atleast_1d(frequency)]
-    return np.array(values, dtype=complex) / voltage_step
+    return np.array(values, dtype=np.complex128) / complex(voltage_step)
 
 
 def _laplace(t: Array, Q: Array, rate: Array, s: complex) -> complex:

@@ -13,10 +13,8 @@ The charge is an unknown of its own, so that its sum is conserved to round-off w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from miecsim.errors import InputError
 from miecsim.physics.elements import Admittance, Element, Lumped, Reversible
@@ -139,45 +137,3 @@ def own_residual(memory: Memory, v: Array, y: Array, yp: Array, out: Array) -> N
         out[at] = r * c * yp[at] - (inner - y[at])
         if memory.Rs > 0:
             out[lead] -= (inner - y[at]) / r
-
-
-def jacobians(memory: Memory, T: Any, cj: float, size: int) -> tuple[Any, Any]:
-    """d(added current)/dy (n, size), and the own rows of dF/dy + cj dF/dy' (size, size); T (n, size) = dv/dy."""
-    n, lead, w = memory.n, memory.lead, memory.weight
-    rows, columns, values = [], [], []
-
-    def put(row: Ints, column: Ints, value: Array | float) -> None:
-        rows.append(row)
-        columns.append(column)
-        values.append(np.broadcast_to(np.asarray(value, dtype=float), row.shape))
-
-    place = np.arange(n)
-    added = sp.csr_matrix((n, size))
-    inner_from_v = memory.Rs == 0
-    if memory.Rs > 0:
-        slope = np.imag(memory.element.current(np.full(n, 1e-30j))) / 1e-30
-        added = sp.diags(w / memory.Rs - w * slope) @ T - _picked(place, lead, w / memory.Rs, n, size)
-        put(lead, lead, -1 / memory.Rs - memory.g_inner - cj * memory.C - np.sum(1 / memory.resistance))
-    own = sp.csr_matrix((size, size))
-    if memory.has_charge:
-        put(lead, lead, 1.0)
-        own = own + _picked(lead, place, -w * memory.C, size, n) @ T
-    elif memory.Rs > 0:
-        own = own + _picked(lead, place, np.full(n, 1 / memory.Rs), size, n) @ T
-    for k, (r, c) in enumerate(zip(memory.resistance, memory.capacitance, strict=True)):
-        at = memory.branch(k)
-        put(at, at, cj * r * c + 1.0)
-        if inner_from_v:
-            own = own + _picked(at, place, -np.ones(n), size, n) @ T
-            added = added + sp.diags(w / r) @ T - _picked(place, at, w / r, n, size)
-        else:
-            put(at, lead, -1.0)
-            put(lead, at, 1 / r)
-    if rows:
-        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        own = own + sp.coo_matrix(entries, shape=(size, size)).tocsr()
-    return added, own
-
-
-def _picked(rows: Ints, columns: Ints, values: Array, n_rows: int, n_columns: int) -> Any:
-    return sp.coo_matrix((values, (rows, columns)), shape=(n_rows, n_columns)).tocsr()

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from miecsim.errors import InputError, SolveError
 from miecsim.solvers.linear import equilibrate
@@ -25,7 +24,7 @@ from miecsim.solvers.transient.start import consistent
 from miecsim.solvers.transient.timeform import Drive, TimeForm, time_form
 from miecsim.solvers.transient.trace import Kept, Trace, collect
 from miecsim.system import System
-from miecsim.typing import Array, Ints
+from miecsim.typing import Array
 
 FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
 MOST_STEPS = 200_000
@@ -165,10 +164,10 @@ class _Integrator:
 
         self.form, self.step = form, step
         cj = 1.0 / (1e-3 * step.duration)
-        pattern = _pattern(form, now.y, cj)
-        matrix = form.jacobian(now.y, cj)
-        _, self.row, self.column = equilibrate(matrix)
-        self.places = _Places(pattern)
+        _, self.row, self.column = equilibrate(form.jacobian(now.y, cj))
+        pattern = form.places.pattern
+        # of each entry of the pattern
+        self.scale = self.row[pattern.indices] * np.repeat(self.column, np.diff(pattern.indptr))
         self.buffer = np.zeros(form.size)
         options: dict[str, Any] = {
             "rtol": tolerance.relative,
@@ -193,8 +192,7 @@ class _Integrator:
 
     def _jacobian(self, t: float, z: Array, zp: Array, res: Array, cj: float, JJ: Array) -> None:
         with np.errstate(all="ignore"):
-            matrix = self.form.jacobian(z * self.column, cj)
-        self.places.fill(sp.diags(self.row) @ matrix @ sp.diags(self.column), JJ)
+            JJ[:] = self.form.jacobian(z * self.column, cj).data * self.scale
 
     def _watch(self) -> Callable[[float, Array, Array, Array], None]:
         """A plain function: the solver sets attributes on it, which a method cannot have."""
@@ -252,42 +250,3 @@ def _absolute(form: TimeForm, y: Array, tolerance: Tolerance) -> Array:
             content = max(content, float(q.sum()))
     out[form.first_charge : form.first_port] = small * content
     return out
-
-
-def _pattern(form: TimeForm, y: Array, cj: float) -> Any:
-    """Where the Jacobian can have entries: found at states away from any symmetry."""
-    rng = np.random.default_rng(1)
-    total = abs(form.jacobian(y, cj)) + sp.identity(form.size)
-    rest = form.system.laws.rest
-    for _ in range(2):
-        other = y.copy()
-        shift = rng.uniform(0.5, 1.5, rest.shape)
-        stored = np.array([c.stored for c in form.system.laws.state_map.carriers])
-        u = form.u(y) + form.system.laws.state_map.thermal_voltage * (shift - 1)
-        u[: stored.size][stored] = rest[: stored.size][stored] * shift[: stored.size][stored]
-        other[: u.size] = u.T.ravel()
-        total = total + abs(form.jacobian(other, cj))
-    pattern = sp.csc_matrix(total)
-    pattern.sort_indices()
-    return pattern
-
-
-class _Places:
-    """Puts the entries of a sparse matrix into the data of a fixed CSC pattern."""
-
-    def __init__(self, pattern: Any) -> None:
-        self.size = pattern.shape[0]
-        columns = np.repeat(np.arange(self.size), np.diff(pattern.indptr))
-        self.keys: Ints = columns.astype(np.int64) * self.size + pattern.indices
-
-    def fill(self, matrix: Any, data: Array) -> None:
-        entries = sp.coo_matrix(matrix)
-        entries.sum_duplicates()
-        keys = entries.col.astype(np.int64) * self.size + entries.row
-        at = np.searchsorted(self.keys, keys)
-        at = np.minimum(at, self.keys.size - 1)
-        known = self.keys[at] == keys
-        if not np.all(known | (entries.data == 0)):
-            raise SolveError("transient: the Jacobian has an entry outside its pattern")
-        data[:] = 0.0
-        data[at[known]] = entries.data[known]

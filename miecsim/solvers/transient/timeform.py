@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 
-from miecsim.blocks import Blocks
 from miecsim.errors import InputError
-from miecsim.linearise import linearise, store_jacobians
+from miecsim.linearise import store_jacobians
 from miecsim.physics.elements import Reversible
 from miecsim.physics.storage import SpaceCharge
 from miecsim.solvers.bordered import block_diagonal
-from miecsim.solvers.transient.memory import Memory, added_current, jacobians, memories, own_residual
+from miecsim.solvers.transient.jacobian import Places, find_places, triplets
+from miecsim.solvers.transient.memory import Memory, added_current, memories, own_residual
 from miecsim.system import System, field_potential, is_phi, unreplaced_balance
 from miecsim.typing import Array, Ints
 
@@ -41,6 +41,18 @@ class Drive:
 
 
 @dataclass(frozen=True)
+class RowMap:
+    """Where values of balances are added among the final rows: target (N m,), -1 for nowhere, with a sign."""
+
+    target: Ints
+    sign: Array
+
+    def add(self, values: Array, out: Array) -> None:
+        live = self.target >= 0
+        out += np.bincount(self.target[live], (self.sign * values)[live], out.size)
+
+
+@dataclass(frozen=True)
 class TimeForm:
     """F(t, y, y') of a system; made by `time_form`. size is the length of y."""
 
@@ -49,8 +61,8 @@ class TimeForm:
     first_charge: int
     first_port: int
     size: int
-    keep: Any  # (size, N m) sparse: final rows from balances, currents and charges of memory
-    store: Any  # (size, N m) sparse: final rows from the rates of storage laws
+    own: RowMap  # final row of each balance
+    total: RowMap  # final row of the sum that each balance is part of, its storage apart
     M: Any  # (N m, N m) sparse: rates of storage laws per du/dt
     absent: Ints  # rows u = rest
     drives: tuple[Drive, ...]
@@ -110,8 +122,10 @@ class TimeForm:
             if memory.row_a >= 0:
                 np.add.at(balance, memory.a * m + memory.row_a, current)
             own_residual(memory, v, y, yp, out)
-            self._to_contact(memory, current, out)
-        out += self.keep @ balance + self.store @ (self.M @ yp[: n * m])
+            if memory.row_a < 0:
+                out[self.first_charge + self.contact_of(memory)] -= current.sum()
+        self.own.add(balance + self.M @ yp[: n * m], out)
+        self.total.add(balance, out)
         out[self.absent] = y[self.absent] - system.laws.rest.T.ravel()[self.absent]
         self._contacts(u, V, y, yp, out)
         for p, drive in enumerate(self.drives):
@@ -119,15 +133,8 @@ class TimeForm:
             given = drive.value(t)
             out[row] = y[row] - given if drive.kind == "voltage" else self.port_currents(yp)[p] - given
 
-    def _to_contact(self, memory: Memory, current: Array, out: Array) -> None:
-        contact = self._contact_of(memory)
-        if contact >= 0:
-            out[self.first_charge + contact] -= current.sum()
-
-    def _contact_of(self, memory: Memory) -> int:
-        """Number of the contact that an element with memory belongs to, -1 for a branch inside the cell."""
-        if memory.row_a >= 0:
-            return -1
+    def contact_of(self, memory: Memory) -> int:
+        """Number of the contact that an element with memory belongs to."""
         return next(
             i
             for i, p in enumerate(self.system.ports)
@@ -149,104 +156,14 @@ class TimeForm:
 
     # --- Jacobian ---------------------------------------------------------------------------------
 
+    @cached_property
+    def places(self) -> Places:
+        """Where the Jacobian can have entries."""
+        return find_places(self)
+
     def jacobian(self, y: Array, cj: float) -> Any:
-        """dF/dy + cj dF/dy' (size, size), CSR."""
-        system, n, m = self.system, self.system.nodes.n, self.system.n_fields
-        blocks = linearise(system, self.u(y), self.voltages(y))
-        balance = _static_matrix(blocks, self.size, self.first_port)
-        own = sp.csr_matrix((self.size, self.size))
-        for memory in self.memory:
-            T = self._voltage_rows(memory, blocks.potential)
-            added, mine = jacobians(memory, T, cj, self.size)
-            if memory.has_charge:
-                added = added + _unit(np.arange(memory.n), memory.lead, cj, memory.n, self.size)
-            balance = balance - _gather(memory.b * m + memory.row_b, n * m, memory.n) @ added
-            if memory.row_a >= 0:
-                balance = balance + _gather(memory.a * m + memory.row_a, n * m, memory.n) @ added
-            own = own + mine
-            contact = self._contact_of(memory)
-            if contact >= 0:
-                at = np.full(memory.n, self.first_charge + contact)
-                own = own - _gather(at, self.size, memory.n) @ added
-        wide = sp.hstack([self.M, sp.csr_matrix((n * m, self.size - n * m))]).tocsr()
-        return (self.keep @ balance + cj * (self.store @ wide) + own + self._rest_of_rows(blocks, cj)).tocsr()
-
-    def _voltage_rows(self, memory: Memory, potential: Array) -> Any:
-        """d(voltage of the element)/dy, (n, size)."""
-        T = -_potential_rows(potential, memory.b, memory.row_b, self.size)
-        if memory.row_a < 0:
-            return T + _unit(np.arange(memory.n), self.first_port + memory.a, 1.0, memory.n, self.size)
-        return T + _potential_rows(potential, memory.a, memory.row_a, self.size)
-
-    def _rest_of_rows(self, blocks: Blocks, cj: float) -> Any:
-        """Rows of absent fields, contacts and ports."""
-        size = self.size
-        out = _unit(self.absent, self.absent, 1.0, size, size)
-        for i, (p, c) in enumerate(zip(self.system.ports, blocks.contacts, strict=True)):
-            n, row = p.nodes.size, np.full(p.nodes.size, self.first_charge + i)
-            out = out + _unit(row[:1], row[:1], 1.0 if c.charge_row else cj, size, size)
-            drop = _potential_rows(blocks.potential, p.nodes, p.row, size)
-            drop = drop - _unit(np.arange(n), np.full(n, self.first_port + p.port), 1.0, n, size)
-            if c.strong:
-                out = out + _gather(p.nodes * self.system.n_fields + p.row, size, n) @ drop
-            else:
-                y = c.capacitance if c.charge_row else c.conductance
-                out = out + _unit(row, np.arange(n), y, size, n) @ drop
-        for port, drive in enumerate(self.drives):
-            at = np.array([self.first_port + port])
-            if drive.kind == "voltage":
-                out = out + _unit(at, at, 1.0, size, size)
-            else:
-                own = self.first_charge + np.flatnonzero([p.port == port for p in self.system.ports])
-                out = out + _unit(np.full(own.size, at[0]), own, cj, size, size)
-        return out
-
-
-def _unit(rows: Ints, columns: Ints, value: Array | float, n_rows: int, n_columns: int) -> Any:
-    values = np.broadcast_to(np.asarray(value, dtype=float), rows.shape)
-    return sp.coo_matrix((values, (rows, columns)), shape=(n_rows, n_columns)).tocsr()
-
-
-def _gather(rows: Ints, n_rows: int, n: int) -> Any:
-    """Adds n values into `rows`, (n_rows, n)."""
-    return _unit(rows, np.arange(n), 1.0, n_rows, n)
-
-
-def _potential_rows(potential: Array, nodes: Ints, row: int, size: int) -> Any:
-    """dPhi_row/dy at `nodes`, (n, size)."""
-    n, m = nodes.size, potential.shape[1]
-    rows = np.repeat(np.arange(n), m)
-    columns = (nodes[:, None] * m + np.arange(m)).ravel()
-    return sp.coo_matrix((potential[nodes, row].ravel(), (rows, columns)), shape=(n, size)).tocsr()
-
-
-def _static_matrix(blocks: Blocks, size: int, first_port: int) -> Any:
-    """d(unreplaced balance)/dy (N m, size): fluxes, reactions, branches and contacts without their memory."""
-    n, m = blocks.n_nodes, blocks.n_fields
-    local = np.arange(m)
-    rows, columns, values = [], [], []
-
-    def add(at_row: Ints, at_column: Ints, block: Array) -> None:
-        rows.append(np.broadcast_to((at_row[:, None] * m + local)[:, :, None], block.shape).ravel())
-        columns.append(np.broadcast_to((at_column[:, None] * m + local)[:, None, :], block.shape).ravel())
-        values.append(block.ravel())
-
-    left, right = blocks.left, blocks.right
-    add(left, left, blocks.K_left)
-    add(left, right, -blocks.K_right)
-    add(right, left, -blocks.K_left)
-    add(right, right, blocks.K_right)
-    add(np.arange(n), np.arange(n), blocks.S_g)
-    for c in blocks.contacts:
-        if c.strong:
-            continue
-        y = c.capacitance if c.charge_row else c.conductance
-        at = c.nodes * m + c.row
-        rows += [np.repeat(at, m), at]
-        columns += [(c.nodes[:, None] * m + local).ravel(), np.full(at.size, first_port + c.port)]
-        values += [(y[:, None] * c.t).ravel(), -y]
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return sp.coo_matrix(entries, shape=(n * m, size)).tocsr()
+        """dF/dy + cj dF/dy' (size, size), CSC with the pattern of `places`."""
+        return self.places.matrix(triplets(self, y, cj)[2])
 
 
 def time_form(system: System, drives: tuple[Drive, ...], slowest: float, fastest: float) -> TimeForm:
@@ -259,40 +176,28 @@ def time_form(system: System, drives: tuple[Drive, ...], slowest: float, fastest
     first_port = first_charge + len(system.ports)
     size = first_port + system.n_ports
     M = block_diagonal(_linear_storage(system)).tocsr()
-    keep, store = _row_maps(system, size, first_charge)
+    own, total = _row_maps(system, first_charge)
     absent = np.flatnonzero(~laws.active.ravel())
-    return TimeForm(system, memory, first_charge, first_port, size, keep, store, M, absent, drives)
+    return TimeForm(system, memory, first_charge, first_port, size, own, total, M, absent, drives)
 
 
-def _row_maps(system: System, size: int, first_charge: int) -> tuple[Any, Any]:
-    """(size, N m) each: the final rows that balances, and that rates of storage, add to."""
+def _row_maps(system: System, first_charge: int) -> tuple[RowMap, RowMap]:
+    """Final rows of the balances: to each its own (of a reversible contact: the contact's charge), and where an
+    abundant carrier's balance is the sum of all: that sum."""
     n, m, laws = system.nodes.n, system.n_fields, system.laws
-    strong = np.zeros((n, m), dtype=bool)
-    rows, columns, signs = [], [], []
+    own, sign = np.where(laws.active.ravel(), np.arange(n * m), -1), np.ones(n * m)
+    majority = _majority(system)
+    nodes = np.flatnonzero(majority >= 0)
+    total = np.full((n, m), -1)
+    carriers = len(laws.state_map.carriers)
+    total[nodes[:, None], np.arange(carriers)] = (nodes * m + majority[nodes])[:, None]
+    total[~laws.active] = -1
+    own[nodes * m + majority[nodes]] = -1
     for i, p in enumerate(system.ports):
         if isinstance(p.element, Reversible):
-            strong[p.nodes, p.row] = True
-            rows.append(np.full(p.nodes.size, first_charge + i))
-            columns.append(p.nodes * m + p.row)
-            signs.append(np.full(p.nodes.size, -1.0))
-    plain = laws.active & ~strong
-    majority = _majority(system)
-    summed = np.zeros((n, m), dtype=bool)
-    nodes = np.flatnonzero(majority >= 0)
-    summed[nodes, majority[nodes]] = True
-    own = np.flatnonzero((plain & ~summed).ravel())
-    rows.append(own)
-    columns.append(own)
-    signs.append(np.ones(own.size))
-    store = sp.coo_matrix((np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns))), shape=(size, n * m))
-    carriers = len(laws.state_map.carriers)
-    for k in range(carriers):
-        live = nodes[laws.active[nodes, k]]
-        rows.append(live * m + majority[live])
-        columns.append(live * m + k)
-        signs.append(np.ones(live.size))
-    keep = sp.coo_matrix((np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns))), shape=(size, n * m))
-    return keep.tocsr(), store.tocsr()
+            own[p.nodes * m + p.row] = first_charge + i
+            sign[p.nodes * m + p.row] = -1.0
+    return RowMap(own, sign), RowMap(total.ravel(), np.ones(n * m))
 
 
 def _majority(system: System) -> Ints:
