@@ -16,7 +16,7 @@ from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Transport
 from miecsim.physics.state import State
-from miecsim.system import System, contact_voltage, field_potential, is_phi
+from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi
 from miecsim.typing import Array, Ints, Values
 
 # Relative to the unknown's own size; its square is lost against 1 even where a law is steep.
@@ -26,13 +26,14 @@ STEP = 1e-20
 def linearise(system: System, u: Array, voltages: Array) -> Blocks:
     """Small-signal equations of `system` about the unknowns u (m, N) at port voltages (P,)."""
     nodes, laws, m = system.nodes, system.laws, system.n_fields
-    potential = potential_jacobian(system, u)
+    shifted = Shifted(system, u)
+    potential = _potential(shifted)
     K_left, K_right = (np.zeros((nodes.left.size, m, m)) for _ in range(2))
     for transport, faces in laws.transports:
-        left, right = face_jacobians(system, transport, faces, u)
+        left, right = _faces(shifted, transport, faces)
         K_left[faces] += left
         K_right[faces] -= right
-    S_g, S_c = store_jacobians(system, u)
+    S_g, S_c = _stores(shifted)
     extras, junctions = _branch_blocks(system, u, potential, K_left, K_right, S_g, S_c)
     contacts = tuple(linearised_contact(system, p, u, potential, voltages) for p in system.ports)
     keep = laws.active
@@ -58,36 +59,58 @@ def _steps(u: Array) -> Array:
     return np.asarray(STEP * np.where(u == 0, 1.0, np.abs(u)))
 
 
+class Shifted:
+    """The state of a system at u, and with one unknown of every node stepped into the complex plane."""
+
+    def __init__(self, system: System, u: Array) -> None:
+        self.system, self.u, self.step = system, u, _steps(u)
+        self.base = self._at(u)
+        self._known: dict[int, State] = {}
+
+    def _at(self, u: Values) -> State:
+        return self.system.laws.state_map.at(u, np.arange(u.shape[1]))
+
+    def by(self, j: int) -> State:
+        """The state with i step[j] added to unknown j."""
+        if j not in self._known:
+            u = self.u.astype(complex)
+            u[j] += 1j * self.step[j]
+            self._known[j] = self._at(u)
+        return self._known[j]
+
+
 def potential_jacobian(system: System, u: Array) -> Array:
     """d(Phi_1 .. Phi_K, phi)/du of every node, (N, m, m): the change from the unknowns to the circuit's potentials."""
-    nodes = np.arange(u.shape[1])
-    m, k_n = system.n_fields, len(system.laws.state_map.carriers)
-    out = np.zeros((u.shape[1], m, m))
-    h = _steps(u)
+    return _potential(Shifted(system, u))
+
+
+def _potential(shifted: Shifted) -> Array:
+    m, k_n = shifted.system.n_fields, len(shifted.system.laws.state_map.carriers)
+    out = np.zeros((shifted.u.shape[1], m, m))
     for j in range(m):
-        shifted = u.astype(complex)
-        shifted[j] += 1j * h[j]
-        state = system.laws.state_map.at(shifted, nodes)
-        out[:, :k_n, j] = (state.Phi.imag / h[j]).T
+        state, h = shifted.by(j), shifted.step[j]
+        out[:, :k_n, j] = (state.Phi.imag / h).T
         if m > k_n:
-            out[:, k_n, j] = state.phi.imag / h[j]
+            out[:, k_n, j] = state.phi.imag / h
     return out
 
 
 def face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tuple[Array, Array]:
     """d(current * area)/du_left and /du_right of one transport law, each (n_faces, m, m)."""
-    nodes, m = system.nodes, system.n_fields
+    return _faces(Shifted(system, u), law, faces)
+
+
+def _faces(shifted: Shifted, law: Transport, faces: Ints) -> tuple[Array, Array]:
+    nodes, m = shifted.system.nodes, shifted.system.n_fields
     area = nodes.area[faces]
-    ends = (nodes.left[faces], nodes.right[faces])
-    base = tuple(system.laws.state_map.at(u[:, at], at) for at in ends)
+    ends = as_slice(nodes.left[faces]), as_slice(nodes.right[faces])
+    left, right = shifted.base.take(ends[0]), shifted.base.take(ends[1])
     out = (np.zeros((faces.size, m, m)), np.zeros((faces.size, m, m)))
-    for side in (0, 1):
-        at = ends[side]
+    for side, at in enumerate(ends):
         for j in law.columns:
-            shifted, h = _shifted(system, u, at, j)
-            states = (shifted, base[1]) if side == 0 else (base[0], shifted)
-            current = law.current(*states).imag / h * area
-            for row, values in zip(law.rows, current, strict=True):
+            moved = shifted.by(j).take(at)
+            currents = law.current(moved, right) if side == 0 else law.current(left, moved)
+            for row, values in zip(law.rows, currents.imag / shifted.step[j, at] * area, strict=True):
                 out[side][:, row, j] = values
     return out
 
@@ -95,42 +118,35 @@ def face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tup
 def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:
     """Derivatives of all storage laws over the unknowns, each (N, m, m), volumes included: what is not, and what is,
     differentiated in time."""
-    m = system.n_fields
-    S_g, S_c = np.zeros((system.nodes.n, m, m)), np.zeros((system.nodes.n, m, m))
-    for store in system.laws.stores:
+    return _stores(Shifted(system, u))
+
+
+def _stores(shifted: Shifted) -> tuple[Array, Array]:
+    n, m = shifted.system.nodes.n, shifted.system.n_fields
+    S_g, S_c = np.zeros((n, m, m)), np.zeros((n, m, m))
+    for store in shifted.system.laws.stores:
         for law, target in ((store.reaction, S_g), (store.storage, S_c)):
-            block = _node_jacobian(system, law, store.rows, store.columns, store.nodes, u)
+            block = _node_jacobian(shifted, law, store.rows, store.columns, store.nodes)
             if block is not None:
                 target[store.nodes] += block * store.measure[:, None, None]
     return S_g, S_c
 
 
-def _shifted(system: System, u: Array, at: Ints, j: int) -> tuple[State, Array]:
-    """The state at nodes `at` with unknown j stepped into the complex plane, and the step."""
-    h = _steps(u[j, at])
-    shifted = u[:, at].astype(complex)
-    shifted[j] += 1j * h
-    return system.laws.state_map.at(shifted, at), h
-
-
 def _node_jacobian(
-    system: System,
+    shifted: Shifted,
     law: Callable[[State], Values | None],
     rows: tuple[int, ...],
     columns: tuple[int, ...],
     at: Ints,
-    u: Array,
 ) -> Array | None:
     """d law / du (n, m, m) of a storage or reaction law per volume, None where the law says nothing."""
-    m = system.n_fields
-    out = np.zeros((at.size, m, m))
+    out = np.zeros((at.size, shifted.system.n_fields, shifted.system.n_fields))
     for j in columns:
-        shifted, h = _shifted(system, u, at, j)
-        values = law(shifted)
+        values = law(shifted.by(j).take(at))
         if values is None:
             return None
         for row, value in zip(rows, values, strict=True):
-            out[:, row, j] = np.imag(value) / h
+            out[:, row, j] = np.imag(value) / shifted.step[j, at]
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from miecsim.grid.stack import Mesh, stack_grid
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Lumped, Reversible
 from miecsim.physics.models import Laws, Model
+from miecsim.physics.state import State
 from miecsim.physics.terminals import Contact, Link, ReferencePlane, Wiring
 from miecsim.typing import Array, Ints
 
@@ -41,6 +43,12 @@ class System:
     @property
     def n_fields(self) -> int:
         return self.laws.state_map.n_fields
+
+    @cached_property
+    def face_ends(self) -> tuple[tuple[Ints | slice, Ints | slice], ...]:
+        """Nodes on the left and right of the faces of each transport law, as slices where they follow each other."""
+        nodes = self.nodes
+        return tuple((as_slice(nodes.left[faces]), as_slice(nodes.right[faces])) for _, faces in self.laws.transports)
 
     @property
     def region(self) -> Ints:
@@ -180,32 +188,48 @@ def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Arra
     return out
 
 
-def unreplaced_balance(system: System, u: Array, voltages: Array) -> Array:
+def unreplaced_balance(system: System, u: Array, voltages: Array, state: State | None = None) -> Array:
     """The conservation rows of every node, also where a reversible contact imposes the potential (there: what it
-    must supply)."""
+    must supply). `state` at u, if it is known already."""
     laws, nodes = system.laws, system.nodes
     out = np.zeros_like(u)
-    for transport, faces in laws.transports:
-        left, right = nodes.left[faces], nodes.right[faces]
-        current = transport.current(laws.state_map.at(u[:, left], left), laws.state_map.at(u[:, right], right))
+    state = laws.state_map.at(u, np.arange(u.shape[1])) if state is None else state
+    for (transport, faces), (left, right) in zip(laws.transports, system.face_ends, strict=True):
+        current = transport.current(state.take(left), state.take(right))
         for row, values in zip(transport.rows, current * nodes.area[faces], strict=True):
-            out[row] += np.bincount(left, values, u.shape[1]) - np.bincount(right, values, u.shape[1])
+            _add(out[row], left, values)
+            _add(out[row], right, -values)
     for store in laws.stores:
-        reaction = store.reaction(laws.state_map.at(u[:, store.nodes], store.nodes))
+        reaction = store.reaction(state.take(store.nodes))
         if reaction is not None:
             for row, values in zip(store.rows, reaction * store.measure, strict=True):
                 out[row] += np.bincount(store.nodes, values, u.shape[1])
     for b in system.branches:
-        v = field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+        v = _field(system, state, b.row_a, b.nodes_a) - _field(system, state, b.row_b, b.nodes_b)
         values = np.asarray(b.element.current(v) * b.weight, dtype=float)
         out[b.row_a] += np.bincount(b.nodes_a, values, u.shape[1])
         out[b.row_b] -= np.bincount(b.nodes_b, values, u.shape[1])
     for p in system.ports:
         if not isinstance(p.element, Reversible):
-            v = contact_voltage(system, p, u, voltages)
+            v = contact_voltage(system, p, u, voltages, state)
             law = p.element.charge if is_phi(system, p.row) else p.element.current
             out[p.row] -= np.bincount(p.nodes, np.asarray(law(v) * p.weight, dtype=float), u.shape[1])
     return np.where(laws.active.T, out, 0.0)
+
+
+def as_slice(ids: Ints) -> Ints | slice:
+    """`ids` as a slice where each is one more than the one before."""
+    if ids.size and np.all(np.diff(ids) == 1):
+        return slice(int(ids[0]), int(ids[-1]) + 1)
+    return ids
+
+
+def _add(out: Array, at: Ints | slice, values: Array) -> None:
+    """Add values into `out`, where a node may occur several times."""
+    if isinstance(at, slice):
+        out[at] += values
+    else:
+        out += np.bincount(at, values, out.size)
 
 
 def terminal_currents(system: System, u: Array, voltages: Array) -> Array:
@@ -224,9 +248,20 @@ def terminal_currents(system: System, u: Array, voltages: Array) -> Array:
     return total
 
 
-def contact_voltage(system: System, p: PortBranch, u: Array, voltages: Array | Sequence[float]) -> Array:
-    """V + emf - Phi (or phi) at the nodes of a contact [V]: what drives its element, zero where it is reversible."""
-    return np.asarray(voltages[p.port] + p.emf - field_potential(system, u, p.row, p.nodes))
+def contact_voltage(
+    system: System, p: PortBranch, u: Array, voltages: Array | Sequence[float], state: State | None = None
+) -> Array:
+    """V + emf - Phi (or phi) at the nodes of a contact [V]: what drives its element, zero where it is reversible.
+
+    `state` of all nodes at u, if it is known already."""
+    if state is None:
+        return np.asarray(voltages[p.port] + p.emf - field_potential(system, u, p.row, p.nodes))
+    return np.asarray(voltages[p.port] + p.emf - _field(system, state, p.row, p.nodes))
+
+
+def _field(system: System, state: State, row: int, ids: Ints) -> Array:
+    """Phi of a carrier, or phi, at nodes `ids` of a state of all nodes [V]."""
+    return np.asarray(state.phi[ids] if is_phi(system, row) else state.Phi[row, ids])
 
 
 def is_phi(system: System, row: int) -> bool:

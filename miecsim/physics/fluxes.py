@@ -152,6 +152,9 @@ def _modulus(x: Values) -> Values:
 
 def bernoulli(t: Values) -> Values:
     """G(t) = t / (1 - exp(-t)) for Re t >= 0, by its series near zero (relative error below 1e-16)."""
+    if not np.iscomplexobj(t):
+        away = np.where(t == 0, 1.0, t)
+        return np.where(t == 0, 1.0, away / -np.expm1(-away))
     small = np.abs(t.real) < 0.3
     s = np.where(small, t, 0.0)
     s2 = s * s

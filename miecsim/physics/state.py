@@ -40,6 +40,12 @@ class State:
     ln_a: Values
     ln_gamma: Values
 
+    def take(self, nodes: Ints | slice) -> State:
+        """The state at some of the nodes; a slice costs nothing."""
+        return State(
+            self.Phi[:, nodes], self.phi[nodes], self.c[:, nodes], self.ln_a[:, nodes], self.ln_gamma[:, nodes]
+        )
+
 
 @dataclass(frozen=True)
 class Activity:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from miecsim.linearise import linearise
-from miecsim.solvers.bordered import bordered_solve, correction_basis
+from miecsim.solvers.balances import Readings
+from miecsim.solvers.bordered import Border, Load, bordered_solve, correction_basis
 from miecsim.solvers.floating import floating_groups
-from miecsim.solvers.sparse import port_currents
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array
 
 
 def dc_admittance(point: OperatingPoint) -> Array:
-    """Port admittance at w = 0, (P, P) [S]: the slope dI/dV of the steady state, floating inventories held."""
+    """Terminal admittance at w = 0, (T, T) [S]: the slope dI/dV of the steady state between the named terminals.
+
+    Floating inventories are held, and no current enters through a link that ties rail ends together.
+    """
     system = point.system
     blocks = linearise(system, point.u, point.voltages)
-    groups = floating_groups(blocks)
-    n, m = blocks.n_nodes, blocks.n_fields
-    b = np.zeros((n, m, blocks.n_ports))
-    for c in blocks.contacts:
-        y = np.ones(c.nodes.size) if c.strong else c.conductance + (c.capacitance if c.charge_row else 0.0)
-        for i, node in enumerate(c.nodes):
-            if c.strong:
-                b[node, c.row] = 0.0
-            b[node, c.row, c.port] += y[i]
+    n, m, named = blocks.n_nodes, blocks.n_fields, len(system.terminals)
+    free = tuple(range(named, system.n_ports))
+    groups = tuple(floating_groups(blocks, free))
     basis = correction_basis(blocks, system.laws.state_map.thermal_voltage)
-    w = bordered_solve(blocks, basis, b.reshape(n * m, -1), groups, np.zeros(len(groups)))
-    x = np.einsum("nij,njp->nip", basis, w.reshape(n, m, -1))
-    Y = port_currents(blocks, np.zeros(1), x[None].astype(complex), list(range(blocks.n_ports)))[0].real
+    each = np.eye(system.n_ports)[:, :named]
+    load = Load(np.zeros((n * m, named)), each, np.zeros((len(groups), named)))
+    found = bordered_solve(blocks, basis, load, Border(free, groups))
+    x = np.einsum("nij,njp->nip", basis, found.w.reshape(n, m, -1)).astype(complex)
+    readings = Readings.of(blocks)
+    factors = readings.balances.factors(np.zeros(1))[0]
+    Y = readings.currents(0.0, factors, x, found.voltages.astype(complex)).real[:named]
     off = Y - np.diag(np.diag(Y))
     return np.asarray(off - np.diag(off.sum(axis=0)))

@@ -1,38 +1,41 @@
-"""Steady states: Newton on the exact Jacobian, with bounded logarithmic updates and continuation in the applied
-voltages.
+"""Steady states under any mixture of imposed voltages and currents: a direct jump, and continuation where that fails.
 
-The correction is sought in the potentials (Phi, phi), where a step of one thermal voltage is the natural unit, and
-applied to what is stored. Carriers that no terminal exchanges keep their inventory: in one cell the balance gives way
-to a pin on Phi, and the multiple of its response that restores sum V q is added (a bordered row, without forming the
-border).
+Voltages and driving forces are raised together. Where currents are imposed, the voltage of the terminal that answers
+most is raised instead and the share of the demand that it carries is found, so that a current beyond a limiting one
+ends with the largest that can flow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from miecsim.blocks import Blocks
-from miecsim.errors import SolveError
+from miecsim.errors import InputError, SolveError
 from miecsim.linearise import linearise
-from miecsim.solvers.bordered import bordered_solve, correction_basis
-from miecsim.solvers.floating import Group, floating_groups, inventories
+from miecsim.solvers.control import Control, Named, check_currents, control_of
+from miecsim.solvers.floating import floating_groups, inventories
+from miecsim.solvers.newton import Demand, Solution, extrapolated, residual, row_scale, solve, tangent
 from miecsim.system import System, balance, rest_state, terminal_currents
 from miecsim.typing import Array
 
-TOLERANCE = 1e-9  # largest relative change of a concentration, or of a potential in thermal voltages, in the last step
-MAX_STEPS = 60
-# A state whose residual is this small against the currents and charges that make it up needs no step at all.
-ROUND_OFF = 1e-13
+  # a second name, until the transient solver takes it from solvers.newton
+Progress = Callable[[str], None]
+LEAST_WIDTH = 1e-4  # of a demand
+LEAST_MOVE = 1e-3  # of a voltage that is raised, counted from 10 thermal voltages
+MOST_STEPS = 20  # of Newton on the way, where a shorter step may do
+# An imposed current that a doubled voltage would raise by less than this is all that can be reached.
+SATURATED = 1e-3
+LARGEST_VOLTAGE = 1e5  # thermal voltages
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
     """A solved state: unknowns u (m, N), port voltages (P,) [V], port currents (P,) [A], and how it was reached.
 
-    kind is 'steady'; residual is the largest balance left over relative to its parts; steps counts Newton iterations.
+    kind is 'steady'; residual is the largest balance, or deviation from an imposed current, left over relative to its
+    parts; steps counts Newton iterations.
     """
 
     system: System
@@ -44,181 +47,232 @@ class OperatingPoint:
     steps: int
 
 
+class UnreachedError(SolveError):
+    """A demand that the cell cannot meet. `point`: the last good operating point on the way to it, None if none;
+    `points`: those of a sweep before it."""
+
+    def __init__(self, message: str, point: OperatingPoint | None, points: tuple[OperatingPoint, ...] = ()) -> None:
+        super().__init__(message)
+        self.point = point
+        self.points = points
+
+
 def solve_steady(
     system: System,
-    voltages: dict[str, float] | None = None,
+    voltages: Named | None = None,
     *,
-    start: Array | None = None,
-    progress: Callable[[str], None] | None = None,
+    currents: Named | None = None,
+    start: Array | OperatingPoint | None = None,
+    progress: Progress | None = None,
 ) -> OperatingPoint:
-    """Steady state at terminal voltages [V] (missing names: 0 V; all zero: rest).
+    """Steady state at terminal voltages [V] and currents into the cell [A] (A/m2 where no area was given).
 
-    Starts from the flat reference state, or from unknowns `start` (m, N), jumps to the full voltages and falls back to
-    continuation. Raises SolveError naming the largest fraction of the voltages that was reached.
+    A terminal named in neither is at 0 V; at least one must keep a voltage. Ends that a reversible link ties together
+    carry no current in sum. Starts from the flat reference state, from unknowns `start` (m, N), which count as standing
+    at 0 V, or from an operating point; what no terminal exchanges keeps the inventory of the start. Jumps to the full
+    demand and falls back to continuation.
+
+    Raises InputError for terminals, values or currents that make no steady demand, UnreachedError (a SolveError)
+    naming the largest part of the demand that was reached, with the last good point.
     """
-    target = np.zeros(system.n_ports)
-    for name, value in (voltages or {}).items():
-        if name not in system.terminals:
-            raise SolveError(f"terminal: read {name!r}; expected one of {', '.join(system.terminals)}")
-        target[system.terminals.index(name)] = value
-    u0 = rest_state(system) if start is None else start.copy()
-    groups = floating_groups(linearise(system, u0, target))
-    inventory = inventories(system, u0, groups)
+    demand, first = demand_of(system, voltages, currents, start)
+    return advance(demand, first, first, progress, from_rest=not _is_solved(start, system))
+
+
+def advance(
+    demand: Demand, good: Solution, guess: Solution, progress: Progress | None = None, *, from_rest: bool = False
+) -> OperatingPoint:
+    """The end of `demand`, tried from `guess`, then by continuation from `good`, the solution at its beginning, or,
+    where `from_rest`, what leads to one when the driving forces of contacts are raised."""
     try:
-        u, steps = _newton(system, u0, target, groups, inventory)
+        return point_of(demand, solve(demand, replace(guess, share=1.0)))
     except SolveError as error:
-        if not np.any(target):
-            raise
-        u, steps = _continue(system, u0, target, groups, inventory, progress, error)
-    residual = relative_residual(system, u, target)
-    return OperatingPoint(system, u, target, terminal_currents(system, u, target), "steady", residual, steps)
+        cause = error
+    if from_rest:
+        good = _beginning(demand, good, cause, progress)
+    if not np.any(demand.direction):
+        return point_of(demand, good)
+    follow = _slide if np.any(demand.direction[list(demand.base.free)]) else _march
+    return point_of(demand, follow(demand, good, cause, progress))
+
+
+def _beginning(demand: Demand, start: Solution, cause: SolveError, progress: Progress | None) -> Solution:
+    """The solution before anything is imposed, with the driving forces of contacts in place."""
+    if any(p.emf for p in demand.system.ports):
+        return _raised_emf(demand, start, cause, progress)
+    try:
+        return solve(demand, start)
+    except SolveError:
+        raise UnreachedError(str(cause), None) from None
+
+
+def point_of(demand: Demand, found: Solution) -> OperatingPoint:
+    """The operating point of a solution."""
+    currents = terminal_currents(demand.system, found.u, found.voltages)
+    left = residual(demand, found)
+    return OperatingPoint(demand.system, found.u, found.voltages, currents, "steady", left, found.steps)
 
 
 def relative_residual(system: System, u: Array, voltages: Array) -> float:
     """Largest residual over the size of its parts, row by row (parts: what one thermal voltage would drive)."""
     r = np.abs(balance(system, u, voltages))
-    scale = _row_scale(linearise(system, u, voltages), system)
-    return float(np.max(r / scale))
+    return float(np.max(r / row_scale(linearise(system, u, voltages), system)))
 
 
-def _row_scale(blocks: Blocks, system: System) -> Array:
-    """(m, N): the size of each balance row if every potential moved by one thermal voltage independently."""
-    v_t = system.laws.state_map.thermal_voltage
-    inverse = np.linalg.inv(blocks.regular_potential())
-    total = np.zeros((blocks.n_nodes, blocks.n_fields))
-    for nodes, K in ((blocks.left, blocks.K_left), (blocks.right, blocks.K_right)):
-        np.add.at(total, blocks.left, np.abs(K @ inverse[nodes]).sum(axis=2) * v_t)
-        np.add.at(total, blocks.right, np.abs(K @ inverse[nodes]).sum(axis=2) * v_t)
-    total += np.abs(blocks.S_g @ inverse).sum(axis=2) * v_t
-    for c in blocks.contacts:
-        total[c.nodes, c.row] = v_t if c.strong else total[c.nodes, c.row] + c.conductance * v_t
-        if c.charge_row and not c.strong:
-            total[c.nodes, c.row] += c.capacitance * v_t
-    return np.where(total > 0, total, 1.0).T
+def _is_solved(start: Array | OperatingPoint | None, system: System) -> bool:
+    """Whether a start is a steady state of this very system."""
+    return isinstance(start, OperatingPoint) and start.kind == "steady" and start.system is system
 
 
-def _correction(
-    system: System, u: Array, voltages: Array, groups: list[Group], inventory: Array
-) -> tuple[Array, Array, Array]:
-    """Newton's correction of u, the same in (Phi, phi)/V_T, and the residual norm, each (m, N)."""
-    blocks = linearise(system, u, voltages)
-    n, m = blocks.n_nodes, blocks.n_fields
-    basis = correction_basis(blocks, system.laws.state_map.thermal_voltage)
-    r = balance(system, u, voltages)
-    w = bordered_solve(blocks, basis, -r.T.reshape(-1, 1), groups, inventory - inventories(system, u, groups))
-    w = w[:, 0].reshape(n, m)
-    return np.einsum("nij,nj->in", basis, w), w.T, np.asarray(np.abs(r) / _row_scale(blocks, system))
+def demand_of(
+    system: System, voltages: Named | None, currents: Named | None, start: Array | OperatingPoint | None
+) -> tuple[Demand, Solution]:
+    """The way from the start to what is imposed, and the start. Raises InputError as `solve_steady` does."""
+    target = control_of(system, voltages, currents)
+    if isinstance(start, OperatingPoint):
+        u, V, begin = start.u, start.voltages, np.where(target.held, start.voltages, start.currents)
+    else:
+        u, V = rest_state(system) if start is None else start.copy(), np.zeros(system.n_ports)
+        begin = V
+    if u.shape != system.laws.rest.shape or V.shape != (system.n_ports,):
+        raise InputError(f"start: read unknowns of shape {u.shape}; expected {system.laws.rest.shape}")
+    groups = tuple(floating_groups(linearise(system, u, V), target.free))
+    check_currents(system, target, groups)
+    inventory = inventories(system, u, list(groups), V)
+    demand = Demand(system, Control(target.held, begin), target.value, groups, inventory)
+    return demand, Solution(u, V, 0.0, 0)
 
 
-def _newton(system: System, u: Array, voltages: Array, groups: list[Group], inventory: Array) -> tuple[Array, int]:
-    """Newton from u; returns the solution and the number of steps. Raises SolveError with the field and place that
-    failed."""
-    u = u.copy()
-    held = np.allclose(inventories(system, u, groups), inventory, rtol=1e-14, atol=0)
-    if held and relative_residual(system, u, voltages) < ROUND_OFF:
-        return u, 0
-    worst = np.zeros_like(u)
-    # a step that overflows shows in what is not finite, and is told as a failure
-    with np.errstate(all="ignore"):
-        for step in range(1, MAX_STEPS + 1):
-            try:
-                du, w, worst = _correction(system, u, voltages, groups, inventory)
-            except np.linalg.LinAlgError:
-                break
-            if not np.all(np.isfinite(du)):
-                break
-            size = _size(system, u, du, w)
-            u = _linear_step(system, u, du, voltages, worst) if size > 1 else _bounded(system, u, du, w)
-            if size < TOLERANCE:
-                return u, step
-    raise SolveError(f"steady state: Newton failed after {step} steps; largest residual in {_place(system, worst)}")
+def _raised_emf(demand: Demand, start: Solution, cause: SolveError, progress: Progress | None) -> Solution:
+    """The state at the beginning of the demand with the driving forces of contacts in place, raised from zero."""
+
+    def scaled(share: float) -> Demand:
+        ports = tuple(replace(p, emf=share * p.emf) for p in demand.system.ports)
+        system = replace(demand.system, ports=ports)
+        held = inventories(system, start.u, list(demand.groups), start.voltages)
+        return Demand(system, demand.base, demand.base.value, demand.groups, held)
+
+    found = _raised(scaled, start, "emf of contacts", progress)
+    if found.share < 1.0:
+        point = None if found.share == 0 else point_of(scaled(found.share), found)
+        reached = f"continuation reached {100 * found.share:.3g} % of the emf of contacts"
+        raise UnreachedError(f"{cause}; {reached}", point)
+    return replace(found, share=0.0)
 
 
-def _place(system: System, worst: Array) -> str:
-    """The balance and the place of the largest residual, in words."""
-    row, node = np.unravel_index(int(np.argmax(np.nan_to_num(worst, nan=np.inf))), worst.shape)
-    where = ", ".join(f"{value:.3g}" for value in system.nodes.position[node])
-    layer = system.grid.region_names[system.region[node]]
-    return f"the balance of {system.laws.state_map.names[row]} at ({where}) m, layer {layer}"
+def _growth(steps: int) -> float:
+    return 2.0 if steps <= 6 else 0.5 if steps > 9 else 1.0
 
 
-def _linear_step(system: System, u: Array, du: Array, voltages: Array, worst: Array) -> Array:
-    """The full step where the problem answers linearly to it, the bounded one otherwise."""
-    full = u + du
-    stored = [k for k, c in enumerate(system.laws.state_map.carriers) if c.stored]
-    if np.all(full[stored] > 0):
-        if relative_residual(system, full, voltages) < 1e-6 * float(worst.max()):
-            return np.asarray(full)
-    return _bounded(system, u, du, du / system.laws.state_map.thermal_voltage)
+def _tell(progress: Progress | None, share: float, what: str) -> None:
+    if progress is not None:
+        progress(f"steady state: {100 * share:.0f} % of the {what}")
 
 
-def _size(system: System, u: Array, du: Array, w: Array) -> float:
-    """Largest relative change of a concentration or change of a potential in thermal voltages."""
-    active = system.laws.active.T
-    parts = [0.0]
-    for k, carrier in enumerate(system.laws.state_map.carriers):
-        change = du[k] / u[k] if carrier.stored else w[k]
-        parts.append(float(np.max(np.abs(change[active[k]]), initial=0.0)))
-    if system.laws.state_map.has_phi:
-        parts.append(float(np.max(np.abs(w[-1]))))
-    return max(parts)
+def _march(demand: Demand, now: Solution, cause: SolveError, progress: Progress | None) -> Solution:
+    """The end of a demand by raising its share; raises UnreachedError with what was reached."""
+    found = _raised(lambda _: demand, now, "demand", progress)
+    if found.share < 1.0:
+        raise _unreached(demand, found, cause)
+    return found
 
 
-def _bounded(system: System, u: Array, du: Array, w: Array) -> Array:
-    """ln c += ln(1 + lambda) where lambda > -0.9, else 2.558 lambda, not below -20; potentials by 5 (1 + ln(|x|/5))
-    V_T beyond 5 V_T."""
-    v_t = system.laws.state_map.thermal_voltage
-    out = u.copy()
-    for k, carrier in enumerate(system.laws.state_map.carriers):
-        activity = system.laws.state_map.activity[k]
-        if carrier.stored and activity is not None:
-            free = activity.site_density - u[k]  # vacant sites shrink by the same rule as occupied ones
-            out[k] = np.where(du[k] < 0, _shrunk(u[k], du[k]), u[k] + np.where(np.isinf(free), du[k], 0.0))
-            limited = np.isfinite(free) & (du[k] >= 0)
-            out[k][limited] = activity.site_density[limited] - _shrunk(free[limited], -du[k][limited])
-        else:
-            out[k] = u[k] + v_t * _limited(w[k])
-    if system.laws.state_map.has_phi:
-        out[-1] = u[-1] + _limited(du[-1] / v_t) * v_t
-    return np.where(system.laws.active.T, out, u)
-
-
-def _shrunk(c: Array, dc: Array) -> Array:
-    """c + dc for a fall by less than 90 %, an exponential approach to zero beyond; dc <= 0."""
-    lam = np.minimum(dc / c, 0.0)
-    return np.asarray(c * np.where(lam > -0.9, 1 + np.maximum(lam, -0.9), np.exp(np.maximum(2.558 * lam, -20.0))))
-
-
-def _limited(x: Array) -> Array:
-    big = np.abs(x) > 5
-    return np.where(big, np.sign(x) * 5 * (1 + np.log(np.maximum(np.abs(x), 5) / 5)), x)
-
-
-def _continue(
-    system: System,
-    u: Array,
-    target: Array,
-    groups: list[Group],
-    inventory: Array,
-    progress: Callable[[str], None] | None,
-    cause: SolveError,
-) -> tuple[Array, int]:
-    """Raise the voltages in steps: doubled when easy, halved when hard, a third when Newton fails."""
-    reached, width, total = 0.0, 0.25, 0
-    while reached < 1.0:
-        if width < 1e-4:
-            raise SolveError(
-                f"{cause}; continuation reached {100 * reached:.3g} % of the voltages "
-                f"({', '.join(f'{n} = {v * reached:.4g} V' for n, v in zip(system.terminals, target, strict=False))})"
-            )
-        ahead = min(1.0, reached + width)
+def _raised(at: Callable[[float], Demand], now: Solution, what: str, progress: Progress | None) -> Solution:
+    """Raise the share in steps: doubled when easy, halved when hard, a third when Newton fails. The last solution."""
+    width, total = 0.25, 0
+    before: Solution | None = None
+    while now.share < 1.0 and width >= LEAST_WIDTH:
+        ahead = min(1.0, now.share + width)
+        demand, guess = at(ahead), now
+        if before is not None:
+            guess = _guess(demand, before, now, (ahead - now.share) / (now.share - before.share))
         try:
-            u_next, steps = _newton(system, u, target * ahead, groups, inventory)
+            before, now = now, solve(demand, replace(guess, share=ahead), most=MOST_STEPS)
         except SolveError:
             width /= 3
             continue
-        u, reached, total = u_next, ahead, total + steps
-        if progress is not None:
-            progress(f"steady state: {100 * reached:.0f} % of the applied voltage")
-        width *= 2 if steps <= 5 else 0.5 if steps > 9 else 1
-    return u, total
+        total += now.steps
+        width *= _growth(now.steps)
+        _tell(progress, now.share, what)
+    return replace(now, steps=total)
+
+
+def _guess(demand: Demand, before: Solution, last: Solution, ratio: float) -> Solution:
+    """Extrapolated, not further than the last step went."""
+    return extrapolated(demand, before, last, min(ratio, 1.0))
+
+
+def _slide(demand: Demand, now: Solution, cause: SolveError, progress: Progress | None) -> Solution:
+    """Raise the voltage of the free port that answers most, finding the share of the demand that flows, until it is
+    the whole or rises no more."""
+    v_t = demand.system.laws.state_map.thermal_voltage
+    width, total = v_t, now.steps
+    before: Solution | None = None
+    while True:
+        port, slope = _steepest(demand, now)
+        least = LEAST_MOVE * max(10 * v_t, abs(now.voltages[port]))
+        if port < 0 or _is_saturated(demand, now, port, slope) or width < least:
+            raise _unreached(demand, now, cause)
+        try:
+            ahead = _slid(demand, before, now, port, np.sign(slope) * width)
+        except SolveError:
+            width /= 3
+            continue
+        before, now, total = now, ahead, total + ahead.steps
+        width *= _growth(now.steps)
+        _tell(progress, now.share, "demand")
+        if now.share == 1.0:
+            return replace(now, steps=total)
+
+
+def _slid(demand: Demand, before: Solution | None, now: Solution, port: int, dV: float) -> Solution:
+    """The solution with the voltage of `port` moved by dV, or the end of the demand where that lies between."""
+    guess, last_move = now, 0.0 if before is None else now.voltages[port] - before.voltages[port]
+    if before is not None and last_move * dV > 0:
+        guess = _guess(demand, before, now, dV / last_move)
+    voltages = guess.voltages.copy()
+    voltages[port] = now.voltages[port] + dV
+    ahead = solve(demand, replace(guess, voltages=voltages), port, MOST_STEPS)
+    if ahead.share < now.share:
+        raise SolveError("the share of the demand falls as the voltage rises")
+    if ahead.share < 1.0:
+        return ahead
+    between = (1.0 - now.share) / (ahead.share - now.share) - 1.0
+    last = solve(demand, replace(extrapolated(demand, now, ahead, between), share=1.0))
+    return replace(last, steps=ahead.steps + last.steps)
+
+
+def _steepest(demand: Demand, now: Solution) -> tuple[int, float]:
+    """The free port whose voltage answers most to the demand, and dV/ds [V]; port -1 where none answers."""
+    try:
+        slopes = tangent(demand, now)
+    except (SolveError, np.linalg.LinAlgError):
+        return -1, 0.0
+    free = list(demand.base.free)
+    port = free[int(np.argmax(np.abs(slopes[free])))]
+    return (port, float(slopes[port])) if np.isfinite(slopes[port]) and slopes[port] != 0 else (-1, 0.0)
+
+
+def _is_saturated(demand: Demand, now: Solution, port: int, slope: float) -> bool:
+    """Whether a doubled voltage would add next to nothing to any of the imposed currents, or is beyond reason."""
+    V, v_t = abs(now.voltages[port]), demand.system.laws.state_map.thermal_voltage
+    free = list(demand.base.free)
+    rise = np.abs(demand.direction[free]) * max(V, v_t) / abs(slope)
+    return bool(np.all(rise <= SATURATED * np.abs(demand.at(now.share).value[free])) or V > LARGEST_VOLTAGE * v_t)
+
+
+def _unreached(demand: Demand, now: Solution, cause: SolveError) -> UnreachedError:
+    """What was asked and what was reached, in one line."""
+    system, asked, got = demand.system, demand.at(1.0), demand.at(now.share)
+    ampere, moved = "A/m^2" if system.per_area else "A", demand.direction != 0
+
+    def told(control: Control, held: bool) -> str:
+        named = [(p, name) for p, name in enumerate(system.terminals) if asked.held[p] == held and moved[p]]
+        return ", ".join(f"{name} = {control.value[p]:.6g} {'V' if held else ampere}" for p, name in named)
+
+    share = f"continuation reached {100 * now.share:.3g} % of the demand"
+    if not np.any(moved & ~asked.held):
+        return UnreachedError(f"{cause}; {share} ({told(got, True)})", point_of(demand, now))
+    text = f"steady state: current {told(asked, False)} cannot be reached; largest {told(got, False)} ({share})"
+    beside = f", at {told(got, True)}" if np.any(moved & asked.held) else ""
+    return UnreachedError(text + beside, point_of(demand, now))

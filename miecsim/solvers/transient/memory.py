@@ -38,6 +38,7 @@ class Memory:
     a: Ints  # (n,) nodes, or the port
     row_b: int
     b: Ints
+    emf: float  # V, of a contact
     first: int
     C: float  # F/m2
     Rs: float  # ohm m2
@@ -72,22 +73,22 @@ def memories(system: System, first: int, slowest: float, fastest: float) -> list
     """Every element of `system` with memory; own unknowns numbered from `first`. `slowest` and `fastest` [Hz] bound the
     ladders of constant phase elements. InputError for an admittance that has no form in time."""
     out: list[Memory] = []
-    listed: list[tuple[Element | Reversible, Array, int, Ints, int, Ints]] = [
-        (b.element, b.weight, b.row_a, b.nodes_a, b.row_b, b.nodes_b) for b in system.branches
+    listed: list[tuple[Element | Reversible, Array, int, Ints, int, Ints, float]] = [
+        (b.element, b.weight, b.row_a, b.nodes_a, b.row_b, b.nodes_b, 0.0) for b in system.branches
     ]
     listed += [
-        (p.element, p.weight, -1, np.full(p.nodes.size, p.port), p.row, p.nodes)
+        (p.element, p.weight, -1, np.full(p.nodes.size, p.port), p.row, p.nodes, p.emf)
         for p in system.ports
         if not is_phi(system, p.row)
     ]
-    for element, weight, row_a, a, row_b, b in listed:
+    for element, weight, row_a, a, row_b, b, emf in listed:
         if isinstance(element, Reversible):
             continue
         if isinstance(element, Admittance):
             raise InputError("an element given by its admittance has no form in time; use R, C and CPE")
         parts = _parts(element, slowest, fastest)
         if parts is not None:
-            memory = Memory(element, weight, row_a, a, row_b, b, first, *parts)
+            memory = Memory(element, weight, row_a, a, row_b, b, emf, first, *parts)
             out.append(memory)
             first += memory.size
     return out

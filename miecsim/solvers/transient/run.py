@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from miecsim.errors import InputError, SolveError
 from miecsim.solvers.linear import equilibrate
@@ -24,7 +26,7 @@ from miecsim.solvers.transient.start import consistent
 from miecsim.solvers.transient.timeform import Drive, TimeForm, time_form
 from miecsim.solvers.transient.trace import Kept, Trace, collect
 from miecsim.system import System
-from miecsim.typing import Array
+from miecsim.typing import Array, Ints
 
 FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
 MOST_STEPS = 200_000
@@ -156,49 +158,71 @@ def _run_step(
     return None
 
 
+# A banded factorisation beats a sparse one up to this many unknowns and diagonals.
+BANDED_UNKNOWNS, BANDED_WIDTH = 3000, 40
+
+
 class _Integrator:
-    """IDA on scaled unknowns and rows: y = column * z, and row * F = 0."""
+    """IDA on scaled and reordered unknowns and rows: y[order] = column * z, and row * F[order] = 0."""
 
     def __init__(self, form: TimeForm, step: Step, now: Progress, tolerance: Tolerance, dt: float) -> None:
         from sksundae.ida import IDA
 
         self.form, self.step = form, step
         cj = 1.0 / (1e-3 * step.duration)
-        _, self.row, self.column = equilibrate(form.jacobian(now.y, cj))
+        _, row, column = equilibrate(form.jacobian(now.y, cj))
         pattern = form.places.pattern
-        # of each entry of the pattern
-        self.scale = self.row[pattern.indices] * np.repeat(self.column, np.diff(pattern.indptr))
-        self.buffer = np.zeros(form.size)
+        self.order, below, above = _narrow(pattern)
+        self.row, self.column = row[self.order], column[self.order]
+        place = np.argsort(self.order)
+        at_row, at_column = pattern.indices, np.repeat(np.arange(form.size), np.diff(pattern.indptr))
+        self.scale = row[at_row] * column[at_column]  # of each entry of the pattern
         options: dict[str, Any] = {
             "rtol": tolerance.relative,
-            "atol": _absolute(form, now.y, tolerance) / self.column,
-            "linsolver": "sparse",
-            "sparsity": pattern,
+            "atol": _absolute(form, now.y, tolerance)[self.order] / self.column,
             "jacfn": self._jacobian,
             "max_num_steps": MOST_STEPS,
             "first_step": dt,
         }
+        self.banded = form.size <= BANDED_UNKNOWNS and below + above <= BANDED_WIDTH
+        if self.banded:
+            self.at = place[at_row], place[at_column]
+            options |= {"linsolver": "band", "lband": below, "uband": above}
+        else:
+            self.order, self.row, self.column = np.arange(form.size), row, column
+            options["atol"] = _absolute(form, now.y, tolerance) / column
+            options |= {"linsolver": "sparse", "sparsity": pattern}
+        self.buffer, self.y, self.yp = (np.zeros(form.size) for _ in range(3))
         if step.limits:
             options |= {"eventsfn": self._watch(), "num_events": len(step.limits)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that the sparsity is not used for differences
             self.ida = IDA(self._residual, **options)
-        self.ida.init_step(now.in_step, now.y / self.column, now.yp / self.column)
+        self.ida.init_step(now.in_step, now.y[self.order] / self.column, now.yp[self.order] / self.column)
+
+    def _unscaled(self, z: Array, out: Array) -> Array:
+        out[self.order] = z * self.column
+        return out
 
     def _residual(self, t: float, z: Array, zp: Array, res: Array) -> None:
         with np.errstate(all="ignore"):  # IDA takes back a step whose residual is not finite
-            self.form.residual(t, z * self.column, zp * self.column, self.buffer)
-        res[:] = self.buffer * self.row
+            self.form.residual(t, self._unscaled(z, self.y), self._unscaled(zp, self.yp), self.buffer)
+        res[:] = self.buffer[self.order] * self.row
 
     def _jacobian(self, t: float, z: Array, zp: Array, res: Array, cj: float, JJ: Array) -> None:
         with np.errstate(all="ignore"):
-            JJ[:] = self.form.jacobian(z * self.column, cj).data * self.scale
+            data = self.form.jacobian(self._unscaled(z, self.y), cj).data * self.scale
+        if self.banded:
+            JJ[:] = 0.0
+            JJ[self.at] = data
+        else:
+            JJ[:] = data
 
     def _watch(self) -> Callable[[float, Array, Array, Array], None]:
         """A plain function: the solver sets attributes on it, which a method cannot have."""
 
         def events(t: float, z: Array, zp: Array, out: Array) -> None:
-            y, yp = z * self.column, zp * self.column
+            y, yp = self._unscaled(z, self.y), self._unscaled(zp, self.yp)
             for i, limit in enumerate(self.step.limits):
                 out[i] = _quantity(self.form, limit, y, yp) - limit.value
 
@@ -211,12 +235,21 @@ class _Integrator:
             raise SolveError(
                 f"transient: step {self.step.name} cannot go on after {result.t:.6g} s ({result.message.strip()})"
             )
-        y, yp = np.array(result.y) * self.column, np.array(result.yp) * self.column
+        y, yp = (self._unscaled(np.asarray(z), np.empty(self.form.size)) for z in (result.y, result.yp))
         return float(result.t), y, yp, self._crossed(y, yp) if result.status == 2 else None
 
     def _crossed(self, y: Array, yp: Array) -> int:
         off = [abs(_quantity(self.form, limit, y, yp) - limit.value) for limit in self.step.limits]
         return int(np.argmin(off))
+
+
+def _narrow(pattern: Any) -> tuple[Ints, int, int]:
+    """An order of the unknowns with a narrow band, and the diagonals below and above it."""
+    order = np.asarray(reverse_cuthill_mckee(sp.csr_matrix(pattern + pattern.T), symmetric_mode=True))
+    place = np.argsort(order)
+    entries = sp.coo_matrix(pattern)
+    offset = place[entries.row] - place[entries.col]
+    return order, int(offset.max(initial=0)), int(-offset.min(initial=0))
 
 
 def _quantity(form: TimeForm, limit: Limit, y: Array, yp: Array) -> float:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from miecsim.errors import SolveError
-from miecsim.solvers.linear import factorise
-from miecsim.solvers.steady import _bounded as bounded_update
+from miecsim.solvers.linear import Factor, factorise
+from miecsim.solvers.newton import bounded_update
 from miecsim.solvers.transient.timeform import TimeForm
 from miecsim.typing import Array
 
 MAX_STEPS = 60
+MODIFIED = 8  # corrections with a Jacobian found before
 SMOOTHING = 4  # implicit Euler steps after a jump, the jump's own included
 SETTLED = 1e-10  # last correction, in thermal voltages or relative concentrations
 
@@ -25,20 +26,21 @@ SETTLED = 1e-10  # last correction, in thermal voltages or relative concentratio
 def consistent(form: TimeForm, y: Array, dt: float) -> tuple[float, Array, Array]:
     """(t, y, y') at t = SMOOTHING dt [s] of a step, from y just before it. Raises SolveError where Newton's method does
     not settle."""
-    t = 0.0
-    for _ in range(SMOOTHING):
-        y = _euler(form, t, y, dt)
-        t += dt
+    y, t = _euler(form, 0.0, y, dt, None), dt
+    known = factorise(form.jacobian(y, 1.0 / dt))
+    for _ in range(SMOOTHING - 1):
+        y, t = _euler(form, t, y, dt, known), t + dt
     return t, y, _rates(form, t, y, 1e-3 * dt)
 
 
-def _euler(form: TimeForm, t: float, y: Array, dt: float) -> Array:
-    """An implicit Euler step of dt [s] to t + dt."""
+def _euler(form: TimeForm, t: float, y: Array, dt: float, known: Factor | None) -> Array:
+    """An implicit Euler step of dt [s] to t + dt, with a Jacobian that is nearly right (`known`) or new ones."""
     delta, out = np.zeros(form.size), np.zeros(form.size)
     with np.errstate(all="ignore"):
-        for _ in range(MAX_STEPS):
+        for count in range(MAX_STEPS):
             form.residual(t + dt, y + delta, delta / dt, out)
-            step = factorise(form.jacobian(y + delta, 1.0 / dt)).solve(-out)
+            factor = known if known is not None and count < MODIFIED else None
+            step = (factor or factorise(form.jacobian(y + delta, 1.0 / dt))).solve(-out)
             if not np.all(np.isfinite(step)):
                 break
             taken = _within_bounds(form, y + delta, step)

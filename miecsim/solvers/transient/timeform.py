@@ -22,11 +22,12 @@ import numpy as np
 from miecsim.errors import InputError
 from miecsim.linearise import store_jacobians
 from miecsim.physics.elements import Reversible
+from miecsim.physics.state import State
 from miecsim.physics.storage import SpaceCharge
 from miecsim.solvers.bordered import block_diagonal
 from miecsim.solvers.transient.jacobian import Places, find_places, triplets
 from miecsim.solvers.transient.memory import Memory, added_current, memories, own_residual
-from miecsim.system import System, field_potential, is_phi, unreplaced_balance
+from miecsim.system import System, contact_voltage, field_potential, is_phi, unreplaced_balance
 from miecsim.typing import Array, Ints
 
 Waveform = Callable[[float], float]
@@ -102,7 +103,7 @@ class TimeForm:
         u = self.u(y)
         phi_b = field_potential(self.system, u, memory.row_b, memory.b)
         if memory.row_a < 0:
-            return np.asarray(self.voltages(y)[memory.a] - phi_b)
+            return np.asarray(self.voltages(y)[memory.a] + memory.emf - phi_b)
         return np.asarray(field_potential(self.system, u, memory.row_a, memory.a) - phi_b)
 
     # --- residual ---------------------------------------------------------------------------------
@@ -111,7 +112,8 @@ class TimeForm:
         """F(t, y, y') written into `out` (size,)."""
         system, n, m = self.system, self.system.nodes.n, self.system.n_fields
         u, V = self.u(y), self.voltages(y)
-        balance = unreplaced_balance(system, u, V).T.ravel()
+        state = system.laws.state_map.at(u, np.arange(n))
+        balance = unreplaced_balance(system, u, V, state).T.ravel()
         out[:] = 0.0
         for memory in self.memory:
             v = self.memory_voltage(memory, y)
@@ -127,7 +129,7 @@ class TimeForm:
         self.own.add(balance + self.M @ yp[: n * m], out)
         self.total.add(balance, out)
         out[self.absent] = y[self.absent] - system.laws.rest.T.ravel()[self.absent]
-        self._contacts(u, V, y, yp, out)
+        self._contacts(u, V, state, y, yp, out)
         for p, drive in enumerate(self.drives):
             row = self.first_port + p
             given = drive.value(t)
@@ -141,13 +143,13 @@ class TimeForm:
             if p.row == memory.row_b and p.port == memory.a[0] and np.array_equal(p.nodes, memory.b)
         )
 
-    def _contacts(self, u: Array, V: Array, y: Array, yp: Array, out: Array) -> None:
+    def _contacts(self, u: Array, V: Array, state: State, y: Array, yp: Array, out: Array) -> None:
         """Rows Phi - V of reversible contacts, and Q' or Q of every contact (less what `keep` put there)."""
         m = self.system.n_fields
         for i, p in enumerate(self.system.ports):
             row, phi = self.first_charge + i, is_phi(self.system, p.row)
             out[row] += y[row] if phi else yp[row]
-            v = V[p.port] - field_potential(self.system, u, p.row, p.nodes)
+            v = contact_voltage(self.system, p, u, V, state)
             if isinstance(p.element, Reversible):
                 out[p.nodes * m + p.row] = -v
             else:
