@@ -15,7 +15,7 @@ from miecsim.blocks import Blocks, JunctionBlocks, NodeExtra, PortContact
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Transport
-from miecsim.physics.state import State
+from miecsim.physics.state import State, stacked
 from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi
 from miecsim.typing import Array, Ints, Values
 
@@ -104,14 +104,17 @@ def _faces(shifted: Shifted, law: Transport, faces: Ints) -> tuple[Array, Array]
     nodes, m = shifted.system.nodes, shifted.system.n_fields
     area = nodes.area[faces]
     ends = as_slice(nodes.left[faces]), as_slice(nodes.right[faces])
-    left, right = shifted.base.take(ends[0]), shifted.base.take(ends[1])
+    still = [shifted.base.take(at) for at in ends]
+    moved = [[shifted.by(j).take(at) for j in law.columns] for at in ends]
+    count = len(law.columns)
+    # every unknown of either side at once: first those of the left, then those of the right
+    left, right = stacked(moved[0] + [still[0]] * count), stacked([still[1]] * count + moved[1])
+    slopes = law.current(left, right).imag * area
     out = (np.zeros((faces.size, m, m)), np.zeros((faces.size, m, m)))
-    for side, at in enumerate(ends):
-        for j in law.columns:
-            moved = shifted.by(j).take(at)
-            currents = law.current(moved, right) if side == 0 else law.current(left, moved)
-            for row, values in zip(law.rows, currents.imag / shifted.step[j, at] * area, strict=True):
-                out[side][:, row, j] = values
+    for i, j in enumerate(law.columns):
+        for side, at in enumerate(ends):
+            for row, values in zip(law.rows, slopes[:, side * count + i], strict=True):
+                out[side][:, row, j] = values / shifted.step[j, at]
     return out
 
 
@@ -124,11 +127,11 @@ def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:
 def _stores(shifted: Shifted) -> tuple[Array, Array]:
     n, m = shifted.system.nodes.n, shifted.system.n_fields
     S_g, S_c = np.zeros((n, m, m)), np.zeros((n, m, m))
-    for store in shifted.system.laws.stores:
+    for store, at in zip(shifted.system.laws.stores, shifted.system.store_nodes, strict=True):
         for law, target in ((store.reaction, S_g), (store.storage, S_c)):
-            block = _node_jacobian(shifted, law, store.rows, store.columns, store.nodes)
+            block = _node_jacobian(shifted, law, store.rows, store.columns, at, store.nodes.size)
             if block is not None:
-                target[store.nodes] += block * store.measure[:, None, None]
+                target[at] += block * store.measure[:, None, None]
     return S_g, S_c
 
 
@@ -137,10 +140,11 @@ def _node_jacobian(
     law: Callable[[State], Values | None],
     rows: tuple[int, ...],
     columns: tuple[int, ...],
-    at: Ints,
+    at: Ints | slice,
+    n: int,
 ) -> Array | None:
     """d law / du (n, m, m) of a storage or reaction law per volume, None where the law says nothing."""
-    out = np.zeros((at.size, shifted.system.n_fields, shifted.system.n_fields))
+    out = np.zeros((n, shifted.system.n_fields, shifted.system.n_fields))
     for j in columns:
         values = law(shifted.by(j).take(at))
         if values is None:

@@ -50,6 +50,11 @@ class System:
         nodes = self.nodes
         return tuple((as_slice(nodes.left[faces]), as_slice(nodes.right[faces])) for _, faces in self.laws.transports)
 
+    @cached_property
+    def store_nodes(self) -> tuple[Ints | slice, ...]:
+        """Nodes of each storage law, as slices where they follow each other."""
+        return tuple(as_slice(store.nodes) for store in self.laws.stores)
+
     @property
     def region(self) -> Ints:
         """Layer index of each node, (N,)."""
@@ -199,11 +204,11 @@ def unreplaced_balance(system: System, u: Array, voltages: Array, state: State |
         for row, values in zip(transport.rows, current * nodes.area[faces], strict=True):
             _add(out[row], left, values)
             _add(out[row], right, -values)
-    for store in laws.stores:
-        reaction = store.reaction(state.take(store.nodes))
+    for store, at in zip(laws.stores, system.store_nodes, strict=True):
+        reaction = store.reaction(state.take(at))
         if reaction is not None:
             for row, values in zip(store.rows, reaction * store.measure, strict=True):
-                out[row] += np.bincount(store.nodes, values, u.shape[1])
+                _add(out[row], at, values)
     for b in system.branches:
         v = _field(system, state, b.row_a, b.nodes_a) - _field(system, state, b.row_b, b.nodes_b)
         values = np.asarray(b.element.current(v) * b.weight, dtype=float)

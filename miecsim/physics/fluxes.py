@@ -1,8 +1,9 @@
 """Transport laws: current densities between two neighbouring states. A flux is exactly zero where every Phi is flat.
 
 Each law names the rows it feeds and the fields it reads; `current(left, right)` returns (n_rows, n_faces) from left to
-right. Distances to the face enter only through the conductance per area that the law was given. `share` (n_rows,
-n_faces) is the part of each face's resistance that lies on its left: bookkeeping for who owns a drop, not physics.
+right, or (n_rows, n_states, n_faces) for a stack of states. Distances to the face enter only through the conductance per
+area that the law was given. `share` (n_rows, n_faces) is the part of each face's resistance that lies on its left:
+bookkeeping for who owns a drop, not physics.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Ohmic:
 
     def current(self, left: State, right: State) -> Values:
         drop = left.Phi[list(self.rows)] - right.Phi[list(self.rows)]
-        return np.asarray(np.einsum("fab,bf->af", self.g, drop))
+        return np.asarray(np.einsum("fab,b...f->a...f", self.g, drop))
 
 
 def series_conductance(sigma_left: Array, sigma_right: Array, d_left: Array, d_right: Array) -> Array:
@@ -156,8 +157,13 @@ def bernoulli(t: Values) -> Values:
         away = np.where(t == 0, 1.0, t)
         return np.where(t == 0, 1.0, away / -np.expm1(-away))
     small = np.abs(t.real) < 0.3
-    s = np.where(small, t, 0.0)
-    s2 = s * s
-    series = 1 + s / 2 + s2 / 12 * (1 - s2 / 60 * (1 - s2 / 42 * (1 - s2 / 40 * (1 - 5 * s2 / 198))))
+    if small.all():
+        return _bernoulli_series(t)
+    series = _bernoulli_series(np.where(small, t, 0.0)) if small.any() else 1.0
     safe = np.where(small, 1.0, t)
     return np.asarray(np.where(small, series, safe / (1 - np.exp(-safe))))
+
+
+def _bernoulli_series(s: Values) -> Values:
+    s2 = s * s
+    return np.asarray(1 + s / 2 + s2 / 12 * (1 - s2 / 60 * (1 - s2 / 42 * (1 - s2 / 40 * (1 - 5 * s2 / 198)))))

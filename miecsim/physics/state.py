@@ -10,7 +10,7 @@ is the electrochemical potential divided by z_k F. Laws read the derived quantit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,17 @@ class State:
         return State(
             self.Phi[:, nodes], self.phi[nodes], self.c[:, nodes], self.ln_a[:, nodes], self.ln_gamma[:, nodes]
         )
+
+
+def stacked(states: Sequence[State]) -> State:
+    """Several states of the same nodes as one, with a new axis before that of the nodes."""
+    return State(
+        np.stack([s.Phi for s in states], axis=1),
+        np.stack([s.phi for s in states]),
+        np.stack([s.c for s in states], axis=1),
+        np.stack([s.ln_a for s in states], axis=1),
+        np.stack([s.ln_gamma for s in states], axis=1),
+    )
 
 
 @dataclass(frozen=True)

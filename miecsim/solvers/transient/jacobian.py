@@ -97,8 +97,8 @@ def triplets(form: TimeForm, y: Array, cj: float) -> tuple[Ints, Ints, Array]:
     rows, columns, values = balance.joined()
     for row_map in (form.own, form.total):
         _moved(row_map, rows, columns, values, final)
-    stored = sp.coo_matrix(form.M)
-    _moved(form.own, stored.row, stored.col, cj * stored.data, final)
+    rows, columns, values = form.M_entries
+    _moved(form.own, rows, columns, cj * values, final)
     _rest(form, blocks, cj, final)
     return final.joined()
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import scipy.sparse as sp
 
 from miecsim.errors import InputError
 from miecsim.linearise import store_jacobians
@@ -157,6 +158,12 @@ class TimeForm:
                 out[row] -= float(np.sum(np.asarray(law(v)) * p.weight))
 
     # --- Jacobian ---------------------------------------------------------------------------------
+
+    @cached_property
+    def M_entries(self) -> tuple[Ints, Ints, Array]:
+        """(row, column, value) of M."""
+        entries = sp.coo_matrix(self.M)
+        return entries.row.astype(int), entries.col.astype(int), entries.data
 
     @cached_property
     def places(self) -> Places:
