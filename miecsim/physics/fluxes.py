@@ -1,8 +1,8 @@
 """Transport laws: current densities between two neighbouring states. A flux is exactly zero where every Phi is flat.
 
 Each law names the rows it feeds and the fields it reads; `current(left, right)` returns (n_rows, n_faces) from left to
-right, or (n_rows, n_states, n_faces) for a stack of states. Distances to the face enter only through the conductance per
-area that the law was given. `share` (n_rows, n_faces) is the part of each face's resistance that lies on its left:
+right, or (n_rows, n_states, n_faces) for a stack of states. Distances to the face enter only through the conductance
+per area that the law was given. `share` (n_rows, n_faces) is the part of each face's resistance that lies on its left:
 bookkeeping for who owns a drop, not physics.
 """
 
