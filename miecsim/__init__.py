@@ -33,6 +33,7 @@ _HOME = {
     "preset": "physics.terminals",
     "metal_plates": "physics.terminals",
     "Mesh": "grid.stack",
+    "Patch": "grid.patches",
     "System": "system",
     "build_system": "system",
     "OperatingPoint": "solvers.steady",

@@ -20,12 +20,14 @@ class Side:
     area      (n,)      face area [m^2]
     distance  (n,)      from the cell centre to the plane of the face, along its normal [m]
     centers   (n, dim)  centre of each face [m]
+    patch_of            the side that this is a patch of, None for a side itself
     """
 
     cells: Ints
     area: Array
     distance: Array
     centers: Array
+    patch_of: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ class Grid:
     area          (n_faces,)      interior face area [m^2]
     d_left        (n_faces,)      from the centre of the left cell to the plane of the face [m]; `d_right` likewise
     face_centers  (n_faces, dim)  [m]
-    sides         left and right (x), bottom and top (y), front and back (z); exterior faces on none of these: outer.
+    sides         left and right (x), bottom and top (y), front and back (z), less what patches take out of them; the
+                  patches by their names; exterior faces on none of these: outer.
                   A cylinder or sphere that reaches the axis has a left side of zero area.
     region        (n_cells,)      index into `region_names`
     edges         face coordinates along each axis [m] where the grid is structured, else empty

@@ -117,7 +117,7 @@ def build_nodes(grid: Grid, sides: Sequence[str], junctions: Sequence[tuple[int,
         side = grid.sides[name]
         ids = face_nodes(side.centers, side.cells, 0.0)
         zero = np.zeros(side.cells.size)
-        inward = name in ("left", "bottom", "front")
+        inward = (side.patch_of or name) in ("left", "bottom", "front")
         ends = (ids, side.cells, zero, side.distance) if inward else (side.cells, ids, side.distance, zero)
         faces.add(ends[0], ends[1], side.area, ends[2], ends[3], -1, -1)
         side_nodes[name], side_area[name] = ids, side.area

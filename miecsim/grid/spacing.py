@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from miecsim.typing import Array
 
 FEWEST_CELLS = 20
 MOST_CELLS = 4000
+SAME = 1e-9  # of the length: marks that are no further apart are one
 
 
 def uniform(length: float, n: int) -> Array:
@@ -70,6 +72,56 @@ def resolved(length: float, smallest: float, growth: float = 1.06, largest: floa
     step = np.minimum(np.arange(max(n, FEWEST_CELLS // 2)), rising)  # beyond the cap a power could overflow
     widths = np.minimum(first * growth**step, cap)
     return _scaled(np.concatenate((widths, widths[::-1])), length)
+
+
+def around(length: float, marks: Sequence[tuple[float, float]], growth: float, largest: float) -> Array:
+    """Cells that are small at each of `marks`, (position, cell size) [m], and grow away from it by `growth` a cell.
+
+    Wanted at x is h = min(size + (growth - 1) |x - position|) over the marks, at most `largest` [m]; marks between the
+    ends are faces of the mesh, those beyond them only bear on h. Halving the sizes, growth - 1 and largest together
+    refines one smooth mesh map between faces that stay. InputError on more than 4000 cells or impossible arguments.
+    """
+    _positive("length", length)
+    _positive("largest", largest)
+    for _, size in marks:
+        _positive("cell size", size)
+    if not 1.0 < growth <= 2.0:
+        raise InputError(
+            f"grid spacing: read growth = {growth:g}; the ratio of neighbouring cells is above 1, at most 2"
+        )
+    at = np.array([position for position, _ in marks] or [0.0])
+    sizes = np.array([size for _, size in marks] or [largest])
+    inside = np.unique(at[(at > SAME * length) & (at < (1 - SAME) * length)])
+    inside = inside[np.diff(inside, prepend=0.0) > SAME * length]
+    ends = np.concatenate(([0.0], inside, [length]))
+    parts: list[Array] = []
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        parts.append(_scaled(np.diff(_followed(a, b, at, sizes, growth - 1, largest)), float(b - a)))
+        if sum(p.size for p in parts) > MOST_CELLS:
+            raise InputError(
+                f"grid spacing: more than {MOST_CELLS} cells from {sizes.min():g} m over {length:g} m; "
+                f"raise the sizes, growth ({growth:g}) or largest ({largest:g} m)"
+            )
+    return np.concatenate(parts)
+
+
+def _followed(a: float, b: float, at: Array, size: Array, slope: float, largest: float) -> Array:
+    """Edges from a to b whose distances follow h: the curve dx/dn = h(x) in steps of 1/16 cell, at whole numbers of
+    n scaled to end at b."""
+
+    def wanted(x: float) -> float:
+        return min(largest, float(np.min(size + slope * np.abs(x - at))))
+
+    part = 1 / 16
+    x = [a]
+    while x[-1] < b and len(x) <= MOST_CELLS / part + 1:
+        x.append(x[-1] + part * wanted(x[-1] + part / 2 * wanted(x[-1])))
+    n = part * np.arange(len(x))
+    last = float(np.interp(b, x, n))
+    cells = max(1, math.ceil(last - 1e-9))
+    edges = np.interp(np.linspace(0.0, last, cells + 1), n, x)
+    edges[0], edges[-1] = a, b
+    return np.asarray(edges)
 
 
 def _scaled(widths: Array, length: float) -> Array:

@@ -1,0 +1,82 @@
+"""The four-line probe: V/I against the formulas over thickness (or distance from an end), and their errors."""
+
+from __future__ import annotations
+
+from math import log, pi
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from miecsim.errors import InputError
+from miecsim.plot.scales import decade_limits, decades, log_values
+from miecsim.plot.style import COLOURS, DASHES, SINGLE, legend, legend_height, panels, series, style
+from miecsim.techniques.formulas_probe import four_line_slab
+from miecsim.techniques.record import TechniqueRecord
+from miecsim.typing import Array
+
+LEFT = 1.35  # cm
+FORMULAS = ("slab", "thin slab", "thick slab")
+LEAST = 1e-6  # the smallest error that is drawn
+
+
+def technique_four_line_probe(record: TechniqueRecord) -> Figure:
+    """Above: V/I over that of a thick slab, 2 ln 2/(pi w sigma), with the three formulas; below: the magnitude of the
+    error of the conductivity that each reads, at least 1e-6. Over t/s, or over the distance from the nearer end of the
+    slab where only that differs. InputError for the record of another technique."""
+    if record.technique != "four_line_probe":
+        raise InputError(f'figure of the four-line probe: read a record of "{record.technique}"')
+    table = {name: values for name, (values, _) in record.tables["readings"].items()}
+    s, t, w, sigma = (table[name] for name in ("spacing", "thickness", "width", "true conductivity"))
+    edges = np.ptp(t) == 0 and np.ptp(table["edge distance"]) > 0
+    x = table["edge distance"] / s if edges else t / s
+    order = np.argsort(x)
+    with style():
+        marks = series(3) | {"linestyle": "none"}
+        handles = [Line2D([], [], label=name, **_line(i)) for i, name in enumerate(FORMULAS)]
+        handles.append(Line2D([], [], label="model", **marks))
+        figure, (ratio, error) = panels(SINGLE, [4.0, 3.4], left=LEFT, top=legend_height(4, 2))
+        low, high = decade_limits(x)
+        unit = 2 * log(2) / (pi * w * sigma)
+        at = np.geomspace(low, high, 200)
+        thickness = np.full(at.size, t[0]) if edges else at * s[0]
+        _draw_formulas(ratio, at, thickness / s[0])
+        ratio.add_line(Line2D(x, table["resistance"] / unit, **marks))
+        for i, name in enumerate(FORMULAS):
+            off = np.maximum(np.abs(table[f"conductivity, {name}"] / sigma - 1), LEAST)
+            error.add_line(Line2D(x[order], off[order], **_line(i) | {"marker": "o", "markersize": 2.4}))
+        _scale(ratio, table["resistance"] / unit, error, record)
+        error.set_xscale("log")
+        error.set_xlim(low, high)
+        (decades if high / low > 20 else log_values)(error.xaxis, low, high)
+        ratio.tick_params(labelbottom=False)
+        error.set_xlabel("end of the slab from outer line / s" if edges else "t / s")
+        legend(figure, handles, columns=2, left=LEFT)
+    return figure
+
+
+def _line(index: int) -> dict[str, Any]:
+    return {"color": COLOURS[index], "linestyle": DASHES[index], "linewidth": 1.0}
+
+
+def _draw_formulas(axes: Axes, x: Array, ratio: Array) -> None:
+    """V/I of the three formulas over the thick slab's, for t/s = `ratio`."""
+    slab = four_line_slab(1.0, 1.0, ratio, 1.0) * pi / (2 * log(2))
+    thin = pi / (2 * log(2)) / ratio
+    for i, values in enumerate((slab, thin, np.ones(x.size))):
+        axes.add_line(Line2D(x, values, **_line(i)))
+
+
+def _scale(ratio: Axes, values: Array, error: Axes, record: TechniqueRecord) -> None:
+    low, high = decade_limits(np.append(values, 1.0))
+    ratio.set_yscale("log")
+    ratio.set_ylim(low, high)
+    (decades if high / low > 20 else log_values)(ratio.yaxis, low, high)
+    ratio.set_ylabel("(V/I) / thick slab")
+    low, high = decade_limits(np.array([max(abs(one.error), LEAST) for one in record.compared]))
+    error.set_yscale("log")
+    error.set_ylim(low, high)
+    decades(error.yaxis, low, high)
+    error.set_ylabel("|error of σ|")
