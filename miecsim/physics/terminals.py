@@ -16,7 +16,7 @@ class Contact:
     carrier: a carrier's name, or 'potential' for the electrostatic potential (a Stern layer, or a metal where
     reversible). emf [V]: what the electrode adds to the terminal's voltage V, so that a reversible contact holds
     Phi = V + emf and an element is driven by V + emf - Phi. An oxygen electrode at pO2 exchanges oxide ions at
-    emf = (RT/4F) ln(pO2 / pO2_ref), where the electrons of the same terminal are at V and the flat reference state is
+    emf = -(RT/4F) ln(pO2 / pO2_ref), where the electrons of the same terminal are at V and the flat reference state is
     in equilibrium with pO2_ref. InputError unless finite.
     """
 

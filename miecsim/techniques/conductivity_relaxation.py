@@ -70,7 +70,7 @@ def conductivity_relaxation(
     model: one electroneutral ChargedLayer with two mobile carriers; its thickness h_1 [m] is half that of the bar, from
     the middle to the surface. half_width h_2 [m]: half the other side of the section (None: a slab). exchange: the
     surface's element between the carriers, `carriers` = (ion, electron), per area. step [V]: change of
-    Phi_ion - Phi_electron in equilibrium with the gas, (RT/4F) ln(pO2 after/pO2 before) for oxygen. duration [s]
+    Phi_ion - Phi_electron in equilibrium with the gas, -(RT/4F) ln(pO2 after/pO2 before) for oxygen. duration [s]
     (default: until 1e-7 of the step is left); cells from the middle to each surface; tolerance: relative, of the time
     steps (default: 1e-3 of the change that the step makes, at most 1e-6).
 

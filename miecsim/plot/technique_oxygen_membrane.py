@@ -1,0 +1,88 @@
+"""An oxygen membrane as its papers draw it: flux over thickness, surface-limited to Wagner's, and the voltage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from miecsim.errors import InputError
+from miecsim.plot.scales import decade_limits, decades, length_display, value_limits
+from miecsim.plot.style import (
+    COLOURS,
+    GREY,
+    REFERENCE,
+    SINGLE,
+    SMALL,
+    legend,
+    legend_height,
+    panels,
+    series,
+    style,
+)
+from miecsim.techniques.record import TechniqueRecord
+
+LEFT = 1.6  # cm
+MODEL: dict[str, Any] = series(0) | {"linestyle": "none", "markersize": 2.8}
+SURFACES: dict[str, Any] = {"color": COLOURS[2], "linewidth": 1.0, "linestyle": (0, (1, 1))}
+EXACT: dict[str, Any] = {"color": COLOURS[1], "linewidth": 1.0}
+LABELLED = (
+    ("model", "flux", "voltage", MODEL),
+    ("Wagner between gases", "wagner", "wagner_voltage", REFERENCE),
+    ("with 2 L_c / L", "with_surfaces", "", SURFACES),
+    ("Wagner inside", "integral", "integral_voltage", EXACT),
+)
+
+
+def technique_oxygen_membrane(record: TechniqueRecord) -> Figure:
+    """j over L with Wagner's flux between the gases, with its surface factor and between the pressures at the
+    surfaces; a line at 2 L_c where it was read; below, the open-circuit voltage.
+
+    InputError for the record of another technique.
+    """
+    if record.technique != "oxygen_membrane":
+        raise InputError(f'figure of an oxygen membrane: read a record of "{record.technique}"')
+    table = record.tables["membrane"]
+    order = np.argsort(table["thickness"][0])
+    show = length_display(float(table["thickness"][0].max()))
+    L = show.factor * table["thickness"][0][order]
+    with style():
+        figure, (flux, voltage) = panels(SINGLE, [4.4, 2.2], left=LEFT, top=legend_height(4, 2))
+        for _, name, volts, how in LABELLED:
+            flux.add_line(Line2D(L, np.abs(table[name][0][order]), **how))
+            if volts:
+                voltage.add_line(Line2D(L, table[volts][0][order], **how))
+        handles = [Line2D([], [], label=label, **how) for label, _, _, how in LABELLED]
+        limits = decade_limits(L)
+        flux.set_xscale("log")
+        flux.set_xlim(*limits)
+        decades(flux.xaxis, *limits)
+        flux.set_yscale("log")
+        low, high = decade_limits(np.abs(np.concatenate([table[n][0] for n in ("flux", "with_surfaces")])))
+        flux.set_ylim(low, high)
+        decades(flux.yaxis, low, high)
+        flux.set_ylabel("|j(O₂)| / mol m⁻² s⁻¹")
+        critical = [2 * one.true for one in record.compared if one.quantity == "characteristic thickness"]
+        for axes in (flux, voltage):
+            for each in critical:
+                axes.axvline(show.factor * each, color=GREY, linewidth=0.5)
+        flux.text(0.03, 0.05, _found(record), transform=flux.transAxes, fontsize=SMALL, linespacing=1.5)
+        drawn = np.concatenate([table[n][0] for n in ("voltage", "wagner_voltage")])
+        voltage.set_ylim(*value_limits(float(drawn.min()), float(drawn.max()), smallest=1e-6))
+        voltage.set_ylabel("E / V")
+        voltage.set_xlabel(f"thickness / {show.unit}")
+        flux.tick_params(labelbottom=False)
+        legend(figure, handles, columns=2, left=LEFT)
+    return figure
+
+
+def _found(record: TechniqueRecord) -> str:
+    """What was read from the line of 1/j, each with its error."""
+    symbols = {"characteristic thickness": "L_c", "ambipolar conductivity": "σ_amb"}
+    return "\n".join(
+        f"{symbols[one.quantity]} = {one.textbook:.3g} {one.unit} ({100 * one.error:+.2g} %)"
+        for one in record.compared
+        if one.quantity in symbols
+    )
