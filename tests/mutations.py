@@ -9,6 +9,7 @@ Used on the examples of the tests and on every shipped case.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
 import tomllib
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from miecsim.case import case_from_text
+from miecsim.case.techniques import TECHNIQUES
 from miecsim.errors import InputError
 
 KeyPath = tuple[str | int, ...]
@@ -32,8 +34,27 @@ WORDS = (
     "reference",
     "layer",
     "study",
+    "experiment",
+    "technique",
+    "read",
 )
-OPTIONAL = ("grading", "lateral_cells", "cross_conductivity", "Rs", "check", "link", "reference_plane", "set", "attribution")
+OPTIONAL = (
+    "grading",
+    "lateral_cells",
+    "cross_conductivity",
+    "Rs",
+    "check",
+    "link",
+    "reference_plane",
+    "set",
+    "attribution",
+    "bias",
+    "thermodynamic_factor",
+    "how",
+)
+CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
+SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
+SIGNED_OR_ZERO = ("start", "cut_off", "potentials", "offset", "bias")  # voltages and places counted from a zero
 TOGETHER = {"model", "layer", "interface"}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(
@@ -79,17 +100,16 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
         return _may_be_missing(path, parent, key, value)
     if label in ("zero", "negative", "tiny") and target == "temperature" and str(value).endswith("degC"):
         return label != "negative" or float(value.split()[0]) < 272.0
+    if label in ("zero", "negative") and _of(path) == "voltages":  # which must rise
+        return float(str(value).split()[0]) == 0.0
     if label == "float":
         return target in ("relative_permittivity", "grading", "tortuosity_factor", "expected")
     if label == "negative":
         is_zero = float(str(value).split()[0]) == 0.0
-        return (
-            _zero_is_good(target, parent)
-            if is_zero
-            else target in ("cross_conductivity", "fixed_charge", "charge", "expected")
-        )
+        signed = bool({target, _of(path)} & {*SIGNED, *SIGNED_OR_ZERO})
+        return _zero_is_good(path, target, parent) if is_zero else signed
     if label == "zero":
-        return _zero_is_good(target, parent)
+        return _zero_is_good(path, target, parent)
     if label == "dimension":
         return target == "expected"
     if label in ("int", "bare number"):
@@ -97,20 +117,38 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     return (
         label == "empty"
         and (len(path) <= 3 or path[-2] == "set")
-        and target in ("check", "interface", "link", "reference_plane")
+        and target in ("check", "interface", "link", "reference_plane", "spots")
     )
 
 
-def _zero_is_good(key: str, parent: Any) -> bool:
-    no_double_layer = key == "C" and parent.get("law") == "butler_volmer"
-    return no_double_layer or key in ("Rs", "cross_conductivity", "fixed_charge", "position", "expected")
+def _of(path: KeyPath) -> str:
+    """The key of the list or table that the value at `path` is in."""
+    return str(path[-2]) if len(path) > 1 else ""
+
+
+def _zero_is_good(path: KeyPath, key: str, parent: Any) -> bool:
+    if key == "C" and parent.get("law") == "butler_volmer":
+        return True
+    if {key, _of(path)} & {*SIGNED_OR_ZERO, "surface_resistance"} or path[-2:] == ("window", 0):
+        return True
+    return key in ("Rs", "cross_conductivity", "fixed_charge", "position", "expected")
 
 
 def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> bool:
     if len(path) > 1 and path[-2] == "set":
         return True
+    if path[0] == "experiment" and len(path) == 3 and parent.get("technique") in TECHNIQUES:
+        fields = TECHNIQUES[parent["technique"]].parameters.__dataclass_fields__  # type: ignore[attr-defined]
+        if key in CARRIERS and key in fields:  # whose default is the name of a carrier
+            return bool(fields[key].default == value)
+        return key in OPTIONAL or (key in fields and fields[key].default is not dataclasses.MISSING)
+    if path in (("study",), ("experiment",)):
+        other = {"study": "experiment", "experiment": "study"}[str(key)]
+        return other in parent and not any(key in check for check in parent.get("check", ()))
+    if _of(path) == "bias":
+        return len(parent) > 1
     if key == "coordinates":
-        return bool(value == "cartesian")
+        return value == "cartesian" or "inner_radius" not in parent  # a sphere from its centre is a slab without it
     if key == "diffusivity":
         return parent.get("mobile") is False
     if key == "permittivity":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from miecsim.case.data import (
     AcceptorDopedCeria,
+    Bias,
     Carrier,
     Check,
     Composite,
     Contact,
+    Experiment,
     Grid,
     Interface,
     Layer,
@@ -41,6 +43,7 @@ __all__ = [
     "RC",
     "RCPE",
     "AcceptorDopedCeria",
+    "Bias",
     "Blocking",
     "ButlerVolmer",
     "Capacitor",
@@ -49,6 +52,7 @@ __all__ = [
     "Check",
     "Composite",
     "Contact",
+    "Experiment",
     "Grid",
     "Interface",
     "Law",

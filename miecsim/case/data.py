@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from miecsim.case.laws import Law, Reversible
+from miecsim.case.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,14 @@ class ReferencePlane:
 
 
 @dataclass(frozen=True)
+class Bias:
+    """What the instrument imposes on terminals while a spectrum is taken; those in neither list are at 0 V."""
+
+    voltages: tuple[tuple[str, float], ...]  # (terminal, V)
+    currents: tuple[tuple[str, float], ...]  # (terminal, A into the cell; A/m^2 where the case is per area)
+
+
+@dataclass(frozen=True)
 class Study:
     """One virtual measurement. Terminals are explicit for presets too; an end that none of them contacts is blocked."""
 
@@ -225,11 +234,29 @@ class Study:
     reference_planes: tuple[ReferencePlane, ...]
     overrides: tuple[str, ...]  # dotted keys that this study sets
     attribution: bool = False  # whether Z is divided among processes, layers and places
+    bias: Bias | None = None  # None: at rest
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of a transport technique. `parameters`: those of the technique, of the type registered for it. A
+    technique that places its own contacts has no terminals."""
+
+    name: str
+    technique: str
+    parameters: Parameters
+    preset: str
+    terminals: tuple[Terminal, ...]
+    links: tuple[Link, ...]
+    reference_planes: tuple[ReferencePlane, ...]
+    overrides: tuple[str, ...]  # dotted keys that this experiment sets
 
 
 @dataclass(frozen=True)
 class Check:
-    """A figure of a study's summary that must come out: `expected` [unit] within the relative `tolerance`."""
+    """A figure that must come out, of a study's summary or of what an experiment compares: `expected` [unit] within the
+    relative `tolerance`. Either `study` or `experiment` is "". `read` of an experiment's figure is textbook, true or
+    error (textbook/true - 1); `how` names the analysis where one quantity is read in several ways."""
 
     study: str
     quantity: str
@@ -237,3 +264,6 @@ class Check:
     unit: str  # SI; "" for a pure number
     tolerance: float
     source: str
+    experiment: str = ""
+    read: str = ""
+    how: str = ""

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from miecsim.case.data import Layer, Study
+from miecsim.case.data import Experiment, Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
-from miecsim.case.overrides import apply_override, in_order, put, stack_for, stack_of
+from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
 from miecsim.case.resolve import canonical, with_defaults
 from miecsim.case.schema import Contents, names_in, read_contents
 from miecsim.case.table import Raw, named_items
@@ -23,10 +23,11 @@ from miecsim.units import quoted
 
 FILE_NAME = "case.toml"
 _MOST_BYTES = 10**7
-_FIXED = ("title", "source", "study", "check")  # what a study cannot set for itself
+_FIXED = ("title", "source", *MEASURED, "check")  # what a study or an experiment cannot set for itself
 
+_A = {"study": "a study", "experiment": "an experiment"}
 
-Named = TypeVar("Named", Layer, Study)
+Named = TypeVar("Named", Layer, Study, Experiment)
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,19 @@ class Case(Contents):
         """The study of this name; InputError where there is none."""
         return _find(self.studies, "study", name, self.file)
 
+    def experiment(self, name: str) -> Experiment:
+        """The experiment of this name; InputError where there is none."""
+        return _find(self.experiments, "experiment", name, self.file)
+
     def for_study(self, name: str) -> Case:
         """The case as this study sees it: its `set` applied and read again, with this study and its checks alone."""
         self.study(name)
-        return case_from_dict(_variant(self.raw, name), self.file)
+        return case_from_dict(_variant(self.raw, "study", name), self.file)
+
+    def for_experiment(self, name: str) -> Case:
+        """The case as this experiment sees it, as `for_study` does it for a study."""
+        self.experiment(name)
+        return case_from_dict(_variant(self.raw, "experiment", name), self.file)
 
 
 def _find(items: Sequence[Named], kind: str, name: str, file: str) -> Named:
@@ -102,18 +112,20 @@ def case_from_dict(raw: Raw, file: str) -> Case:
     return Case(**values, raw=copy.deepcopy(raw), file=file)
 
 
-def _variant(raw: Raw, name: str) -> Raw:
-    """The file as the study `name` sees it; raises Refused where a key that it sets leads nowhere."""
-    study = next(item for item in raw["study"] if item.get("name") == name)
-    result = {**stack_for(raw, study), "study": [{k: v for k, v in study.items() if k != "set"}]}
+def _variant(raw: Raw, word: str, name: str) -> Raw:
+    """The file as the item `name` of [[word]] sees it; raises Refused where a key that it sets leads nowhere."""
+    own = next(item for item in raw[word] if item.get("name") == name)
+    result = {**stack_for(raw, own), word: [{k: v for k, v in own.items() if k != "set"}]}
     if "check" in raw:
-        result["check"] = [check for check in raw["check"] if check.get("study") == name]
+        result["check"] = [check for check in raw["check"] if check.get(word) == name]
     return result
 
 
 def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
-    """Reads the case once for each study that sets something, so that its errors are told before anything runs."""
-    for at, item in named_items(raw, "study", "", Problems("")):
+    """Reads the case once for each study or experiment that sets something, so that its errors are told before anything
+    runs."""
+    items = [(word, *item) for word in MEASURED for item in named_items(raw, word, "", Problems(""))]
+    for word, at, item in items:
         changes = item.get("set")
         if not isinstance(changes, dict):
             continue
@@ -121,7 +133,9 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
         before, own = len(problems.items), stack_of(raw)
         for key, value in in_order(changes):
             if key.split(".")[0] in _FIXED:
-                problems.add(join_key(here, key), "a key that a study cannot set", "a key of grid, layer, or the like")
+                problems.add(
+                    join_key(here, key), f"a key that {_A[word]} cannot set", "a key of grid, layer, or the like"
+                )
                 continue
             if names_in(raw, "layer") is None:
                 continue  # that is told elsewhere, and what the key leads to is not known
@@ -131,9 +145,9 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
                 problems.refused(join_key(here, key), error)
         if readable and len(problems.items) == before:
             inner = Problems(problems.file)
-            read_contents(_variant(raw, item["name"]), inner)
+            read_contents(_variant(raw, word, item["name"]), inner)
             for problem in inner.items:
-                inside = not problem.key.startswith("study.")  # of the stack that the set made, or of the study itself
+                inside = not problem.key.startswith(f"{word}.")  # of the stack that the set made, or of the item itself
                 problems.note(join_key(here, problem.key) if inside else problem.key, problem.text)
 
 

@@ -14,6 +14,8 @@ from miecsim.case.table import Raw
 from miecsim.errors import InputError
 from miecsim.units import quoted
 
+MEASURED = ("study", "experiment")  # tables of what is measured on the stack, each item with a `set` of its own
+
 
 def read_value(text: str) -> Any:
     """The value that stands behind `key=`: TOML where it is TOML, else the text itself ("300 um" needs no quotes)."""
@@ -42,11 +44,11 @@ def _index(items: list[Any], part: str, at: str) -> int:
 
 
 def _split(raw: Raw, key: str) -> list[str]:
-    """The parts of a dotted key; what follows the `set` of a study is itself one dotted key."""
+    """The parts of a dotted key; what follows the `set` of a study or an experiment is itself one dotted key."""
     parts = key.split(".")
     if any(not part.strip() for part in parts):
         raise refuse(f"the key {quoted(key)}", "a dotted key, such as layer.cathode.thickness")
-    if len(parts) > 3 and parts[0] == "study" and parts[2] == "set":
+    if len(parts) > 3 and parts[0] in MEASURED and parts[2] == "set":
         return [*parts[:3], ".".join(parts[3:])]
     return [part.strip() for part in parts]
 
@@ -87,12 +89,12 @@ def in_order(changes: Raw) -> list[tuple[str, Any]]:
 
 
 def stack_of(raw: Raw) -> Raw:
-    """The case `raw` without its studies and checks, ready for `put`: what the `set` of a study can change."""
-    return {name: value for name, value in raw.items() if name not in ("study", "check")}
+    """The case `raw` without what is measured on it, ready for `put`: what the `set` of a study can change."""
+    return {name: value for name, value in raw.items() if name not in (*MEASURED, "check")}
 
 
 def stack_for(raw: Raw, study: Raw) -> Raw:
-    """The stack of the case `raw` as the item `study` of its list sees it, its `set` applied.
+    """The stack of the case `raw` as a study or an experiment, an item of the file, sees it, its `set` applied.
 
     Raises Refused where one of them leads nowhere.
     """

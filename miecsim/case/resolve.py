@@ -7,7 +7,9 @@ import json
 from typing import Any
 
 from miecsim.case.laws import LAWS
-from miecsim.case.table import Raw, keys_of
+from miecsim.case.overrides import MEASURED
+from miecsim.case.table import Raw, defaults_of, keys_of
+from miecsim.case.techniques import TECHNIQUES
 
 _GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
 
@@ -20,14 +22,18 @@ def with_defaults(raw: Raw) -> Raw:
         grid.setdefault(name, value)
     if grid["coordinates"] != "cartesian":
         grid.setdefault("inner_radius", "0 m")
-    stacks = [result["layer"], *(study.get("set", {}).get("layer", ()) for study in result["study"])]
+    measured = [item for word in MEASURED for item in result.get(word, ())]
+    stacks = [result["layer"], *(item.get("set", {}).get("layer", ()) for item in measured)]
     for layer in (layer for stack in stacks for layer in stack):
         for carrier in layer.get("carrier", ()):
             carrier.setdefault("thermodynamic_factor", 1.0)
         if "ion" in layer and "electron" in layer:
             layer.setdefault("cross_conductivity", "0 S/m")
-    for study in result["study"]:
+    for study in result.get("study", ()):
         study.setdefault("attribution", False)
+    for experiment in result.get("experiment", ()):
+        for name, value in defaults_of(TECHNIQUES[experiment["technique"]].parameters).items():
+            experiment.setdefault(name, list(value) if isinstance(value, tuple) else value)
     _series_resistances(result)
     return result
 

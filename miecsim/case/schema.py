@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from miecsim.case.contacts import read_interfaces
-from miecsim.case.data import Check, Grid, Interface, Layer, Study
+from miecsim.case.checks import read_checks
+from miecsim.case.contacts import Names, read_interfaces
+from miecsim.case.data import Check, Experiment, Grid, Interface, Layer, Study
+from miecsim.case.experiments import read_experiments
 from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
 from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
-from miecsim.case.messages import Problems, Refused, refuse
+from miecsim.case.messages import MISSING, Problems, Refused, refuse
 from miecsim.case.overrides import stack_for
-from miecsim.case.studies import View, read_checks, read_studies
+from miecsim.case.studies import read_studies
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
+from miecsim.case.wiring import View
 from miecsim.units import shown
 
 PER_AREA = "per area"
@@ -49,7 +53,8 @@ class _CaseTable(Row):
     area: float | None = key(_area())
     grid: Raw = key(table("dimension and cells"))
     layer: Raw = key(tables("[[layer]]", least=1))
-    study: Raw = key(tables("[[study]]", least=1))
+    study: Raw | None = key(tables("[[study]]", least=1), default=None)
+    experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
     interface: Raw | None = key(tables("[[interface]]"), default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
 
@@ -76,6 +81,7 @@ class Contents:
     layers: tuple[Layer, ...]
     interfaces: tuple[Interface, ...]
     studies: tuple[Study, ...]
+    experiments: tuple[Experiment, ...]
     checks: tuple[Check, ...]
 
 
@@ -86,6 +92,11 @@ def names_in(raw: Raw, word: str) -> tuple[str, ...] | None:
     names = [item.get("name") if isinstance(item, dict) else None for item in items]
     known = tuple(name for name in names if isinstance(name, str) and name)
     return known if known and len(known) == len(names) else None
+
+
+def _names_of(raw: Raw, word: str) -> Names:
+    """As `names_in`, and no names where the case has no such table."""
+    return names_in(raw, word) if word in raw else ()
 
 
 def _grid(raw: Raw, problems: Problems) -> Grid | None:
@@ -115,14 +126,14 @@ def _check_size(grid: Grid, layers: int, problems: Problems) -> None:
         )
 
 
-def _check_centre(grid: Grid, studies: tuple[Study, ...], problems: Problems) -> None:
+def _check_centre(grid: Grid, measured: Sequence[tuple[str, Study | Experiment]], problems: Problems) -> None:
     """At the axis or centre of curved coordinates there is no surface that a contact could touch."""
     if grid.coordinates == "cartesian" or grid.inner_radius > 0.0:
         return
-    for study in studies:
-        contacts = [c for terminal in study.terminals for c in terminal.contacts]
+    for word, one in measured:
+        contacts = [c for terminal in one.terminals for c in terminal.contacts]
         if any(c.side == "left" and not isinstance(c.law, Blocking) for c in contacts):
-            read = f'"0 m", while study "{study.name}" contacts the left, the centre of {grid.coordinates} coordinates'
+            read = f'"0 m", while {word} "{one.name}" contacts the left, the centre of {grid.coordinates} coordinates'
             problems.add("grid.inner_radius", read, "an inner_radius above 0, or contacts at the right alone")
             return
 
@@ -137,14 +148,19 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     whole = tuple(layer for layer in view.layers if layer is not None)
     interfaces = read_interfaces(raw, problems, view.context, view.names, view.layers)
     studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view))
-    checks = read_checks(raw, problems, names_in(raw, "study"))
+    experiments = read_experiments(raw, problems, lambda experiment: _view_of(raw, experiment, view))
+    checks = read_checks(raw, problems, _names_of(raw, "study"), _names_of(raw, "experiment"))
+    if "study" not in raw and "experiment" not in raw:
+        problems.add("study", MISSING, "one or more tables, written [[study]] or [[experiment]]")
     if grid is not None:
         _check_size(grid, len(view.layers), problems)
-        _check_centre(grid, studies, problems)
+        measured: list[tuple[str, Study | Experiment]] = [("study", one) for one in studies]
+        measured += [("experiment", one) for one in experiments]
+        _check_centre(grid, measured, problems)
     if problems.items or header is None or grid is None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
-    return Contents(*about, None if per_area else area, grid, whole, interfaces, studies, checks)
+    return Contents(*about, None if per_area else area, grid, whole, interfaces, studies, experiments, checks)
 
 
 _UNKNOWN = View(Context(), None, ())
@@ -157,8 +173,9 @@ def _view(raw: Raw, problems: Problems) -> View:
 
 
 def _view_of(raw: Raw, study: Raw, base: View) -> View:
-    """What the `set` of a study makes of the stack, which may be another model with other carriers. Where something is
-    wrong with that, nothing is known of the stack: it is told when the case is read as this study sees it."""
+    """What the `set` of a study or an experiment makes of the stack, which may be another model with other carriers.
+    Where something is wrong with that, nothing is known of the stack: it is told when the case is read as it is seen
+    there."""
     if not isinstance(study.get("set"), dict):
         return base
     unseen = Problems("")

@@ -70,6 +70,23 @@ def _leaf(cls: Hashable, name: str) -> Leaf:
     return cast(Leaf, _fields(cls)[name][1].metadata["leaf"])
 
 
+@cache
+def joined(*parts: Hashable) -> type[Row]:
+    """A Row with the keys of several tables, in their order: one table of the file that several readers share."""
+    return type("Joined", (Row,), {attribute: field for part in parts for attribute, field in _fields(part).values()})
+
+
+def part_of(found: Row, cls: type[T]) -> T:
+    """The part `cls` of what was read as a `joined` table."""
+    return cls(**{attribute: getattr(found, attribute) for attribute, _ in _fields(cast(Hashable, cls)).values()})
+
+
+def defaults_of(cls: type) -> Raw:
+    """TOML key and default of each key of `cls` that has one other than None."""
+    found = {name: field.default for name, (_, field) in _fields(cast(Hashable, cls)).items()}
+    return {name: value for name, value in found.items() if value not in (None, dataclasses.MISSING)}
+
+
 def keys_of(cls: type) -> tuple[str, ...]:
     """TOML keys of a table read into `cls`."""
     return tuple(_fields(cls))

@@ -19,7 +19,7 @@ from miecsim.circuit.spice import ladders_of, spice_text
 from miecsim.errors import InputError, SolveError
 from miecsim.results.atomic import atomic
 from miecsim.run.build import shared_widths, system_of
-from miecsim.solvers.steady import solve_steady
+from miecsim.run.run import operating_point
 
 HEADINGS: dict[Kind, str] = {"R": "R", "C": "C", "CPE": "CPE", "Z": "with Rs", "G": "controlled sources"}
 
@@ -33,7 +33,7 @@ def export_command(
     tolerance: float,
     control: bool,
 ) -> None:
-    """Write the netlist of one study, linearised at rest; nothing is written unless everything can be."""
+    """Write the netlist of one study at its operating point; nothing is written unless everything can be."""
     if spice is None and json is None:
         raise InputError("export: read neither --spice FILE nor --json FILE; expected one of them, or both")
     for path in (spice, json):
@@ -69,6 +69,8 @@ def export_command(
 def _study(case: Case, name: str | None) -> Study:
     """The study of this name, or the only one."""
     names = [study.name for study in case.studies]
+    if not names:
+        raise InputError(f"{case.file}: a case of experiments only; export needs a study, whose circuit it writes")
     if name is None and len(names) == 1:
         return case.studies[0]
     if name not in names:
@@ -85,7 +87,7 @@ def _netlist(case: Case, study: Study) -> Netlist:
     widths = shared_widths(variants) if case.grid.cells is None else None
     own = case.for_study(study.name)
     try:
-        return netlist_of(solve_steady(system_of(own, own.studies[0], widths)))
+        return netlist_of(operating_point(system_of(own, own.studies[0], widths), study.bias))
     except SolveError as error:
         raise SolveError(f"{case.file}: study {study.name}: {error}") from None
     except InputError as error:

@@ -33,7 +33,10 @@ def write_all(record: RunRecord, folder: Path) -> list[Path]:
 
 def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     """What draws each figure of a run, by the name of its file."""
-    figures: dict[str, Callable[[], Figure]] = {"bode": partial(bode, record.studies)}
+    figures = _figures_of_experiments(record)
+    if not record.studies:
+        return figures
+    figures["bode"] = partial(bode, record.studies)
     if _comparable(record):
         figures["nyquist"] = partial(nyquist, record.studies)
     else:
@@ -46,6 +49,17 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
         if not any(_same_state(study, earlier) for earlier in record.studies[:i]):
             figures[f"{study.name}_steady"] = partial(steady, study, layers=spans)
     return figures
+
+
+def _figures_of_experiments(record: RunRecord) -> dict[str, Callable[[], Figure]]:
+    if not record.experiments:
+        return {}
+    from miecsim.plot.techniques import FIGURES
+
+    return {
+        f"{experiment.name}_{experiment.technique}": partial(FIGURES[experiment.technique], experiment.record)
+        for experiment in record.experiments
+    }
 
 
 def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]]) -> dict[str, Callable[[], Figure]]:

@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from miecsim.case import Case, load_case
-from miecsim.commands.table import check_table, summary_table
+from miecsim.commands.table import check_table, checked, experiment_notes, experiment_table, summary_table
 from miecsim.errors import CheckError, InputError
 from miecsim.results import RunRecord, read_result
 
@@ -72,7 +73,12 @@ def _solve(case: Case, console: Console) -> RunRecord:
 
 
 def _report(console: Console, record: RunRecord, overrides: list[str]) -> None:
-    console.print(summary_table(record))
+    if record.studies:
+        console.print(summary_table(record))
+    for experiment in record.experiments:
+        console.print(experiment_table(experiment))
+        for note in experiment_notes(experiment):
+            console.print(Text(f"- {note}"))
     if record.checks:
         console.print(check_table(record, [_binding(c, overrides) for c in record.checks]))
 
@@ -88,11 +94,18 @@ def _refuse_failed(record: RunRecord, case: Case, overrides: list[str]) -> None:
     if failed:
         raise CheckError(
             "\n".join(
-                f"{case.file}: study {c['study']}: {c['quantity']} is {_with_unit(c['read'], c['unit'])}, expected "
+                f"{case.file}: {_whose(c)} is {_with_unit(c['read'], c['unit'])}, expected "
                 f"{_with_unit(c['expected'], c['unit'])} within {c['tolerance']:g} (off by {c['error']:.2g})"
                 for c in failed
             )
         )
+
+
+def _whose(check: Mapping[str, Any]) -> str:
+    """'study battery: R_ion', 'experiment steps: D_chem (textbook)'."""
+    kind = "experiment" if "experiment" in check else "study"
+    name, _, what = checked(check).partition(" ")
+    return f"{kind} {name}: {what}"
 
 
 def _with_unit(value: float, unit: str) -> str:
@@ -121,4 +134,16 @@ def check_command(directory: Path, overrides: list[str]) -> None:
             study.reference,
         )
     console.print(f"{case.file}: a valid {case.model} case of {len(case.layers)} layer(s)")
-    console.print(table)
+    if case.studies:
+        console.print(table)
+    if case.experiments:
+        console.print(_experiments(case))
+
+
+def _experiments(case: Case) -> Table:
+    table = Table()
+    for column in ("experiment", "technique", "terminals"):
+        table.add_column(column)
+    for experiment in case.experiments:
+        table.add_row(experiment.name, experiment.technique, experiment.preset or "its own")
+    return table

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from miecsim.results import Quantity, RunRecord
+from miecsim.results import ExperimentRecord, Quantity, RunRecord
+from miecsim.techniques.record import Compared
 from miecsim.units import format_quantity
 
 # Order and reading of the figures; what is not listed follows in its own order.
@@ -28,11 +30,15 @@ NAMES = {
     "R_dc": "DC resistance",
     "shortcut_ratio": "3 (R_low - R_high) / R_ion",
     "reference_error": "against the closed form",
+    "voltage": "of the terminal, operating point",
+    "current": "into the cell, operating point",
 }
 
 
 # With more studies side by side the table needs its width for figures.
 MOST_WITH_MEANING = 2
+# With more figures of one experiment those of one analysis (of every pulse, say) are put together.
+MOST_ROWS = 12
 
 
 def summary_table(record: RunRecord) -> Table:
@@ -83,9 +89,63 @@ def check_table(record: RunRecord, binding: Sequence[bool]) -> Table:
         unit = "1" if c["unit"] in ("", "1") else c["unit"]
         table.add_row(
             "ok" if c["passed"] else "FAILED" if must else "changed",
-            f"{c['study']} {c['quantity']}",
+            checked(c),
             _cell(Quantity(c["read"], unit), 5),
             _cell(Quantity(c["expected"], unit), 5),
             f"{c['error']:.1g} ({c['tolerance']:g})",
         )
     return table
+
+
+def checked(check: Mapping[str, Any]) -> str:
+    """What a check is of: 'battery R_ion', 'steps D_chem (textbook, Cottrell slope)'."""
+    name = check["experiment"] if "experiment" in check else check["study"]
+    ways = ", ".join(word for word in (check.get("of", ""), check.get("how", "")) if word)
+    return f"{name} {check['quantity']}" + (f" ({ways})" if ways else "")
+
+
+def experiment_table(experiment: ExperimentRecord) -> Table:
+    """What the textbook's analysis of an experiment reads beside what is true of the model.
+
+    Where more than MOST_ROWS figures are compared, those of one analysis share a row with their ranges.
+    """
+    title = f"Experiment {experiment.name}: {experiment.record.technique}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("quantity", no_wrap=True)
+    for column in ("textbook", "true", "error"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("how", style="dim", overflow="fold")
+    compared = experiment.record.compared
+    together = len(compared) > MOST_ROWS
+    rows: dict[tuple[str, str], list[Compared]] = {}
+    for one in compared:
+        rows.setdefault((one.quantity, one.how.rpartition(", ")[0] or one.how if together else one.how), []).append(one)
+    for row in rows.values():
+        unit = "1" if row[0].unit == "-" else row[0].unit
+        columns = ([one.textbook for one in row], [one.true for one in row])
+        values = [_range([_cell(Quantity(value, unit), 4) for value in _ends(column)]) for column in columns]
+        error = _range([_percent(value) for value in _ends([one.error for one in row])])
+        last = row[-1].how.rpartition(", ")[2]
+        table.add_row(row[0].quantity, *values, error, row[0].how if len(row) == 1 else f"{row[0].how} to {last}")
+    return table
+
+
+def _ends(values: Sequence[float]) -> list[float]:
+    """The smallest and the largest of those that could be read."""
+    known = [value for value in values if value == value] or list(values)
+    return [min(known), max(known)]
+
+
+def _range(ends: Sequence[str]) -> str:
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0]} to {ends[-1]}"
+
+
+def _percent(share: float) -> str:
+    return "-" if share != share else f"{100 * share:+.3g} %"
+
+
+def experiment_notes(experiment: ExperimentRecord) -> list[str]:
+    """The remarks on an experiment, and its conservation of charge where something was stepped in time."""
+    lost = experiment.record.conservation
+    kept = [f"charge lost over charge passed: {lost:.1e}"] if lost else []
+    return [*experiment.record.remarks, *kept]

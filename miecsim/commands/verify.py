@@ -18,7 +18,6 @@ from miecsim.results.provenance import software_versions
 from miecsim.verify.proof import Proof, Row, Settings
 from miecsim.verify.run import FAMILIES, proofs_of, run_proofs, select
 
-
 WIDE = 110  # columns that the table needs
 
 

@@ -1,7 +1,7 @@
 """What a run leaves behind: plain records, one HDF5 file, one JSON summary.
 
-`RunRecord` and `StudyRecord` hold the figures; `write_result` and `read_result` carry them to and from `result.h5`
-without loss; `write_summary` writes the headline figures for people and scripts.
+`RunRecord`, `StudyRecord` and `ExperimentRecord` hold the figures; `write_result` and `read_result` carry them to and
+from `result.h5` without loss; `write_summary` writes the headline figures for people and scripts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from miecsim.results.provenance import software_versions
 from miecsim.results.read import read_result
 from miecsim.results.records import (
     AttributionRecord,
+    ExperimentRecord,
     GridRecord,
     Quantity,
     RunRecord,
@@ -23,6 +24,7 @@ from miecsim.results.write import write_result
 
 __all__ = [
     "AttributionRecord",
+    "ExperimentRecord",
     "GridRecord",
     "Quantity",
     "RunRecord",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _STATES = ("state_time", "state", "state_rate", "state_voltage", "state_current"
 def save_progress(path: str | Path, progress: Progress) -> None:
     """Write `progress` to `path` (.npz), atomically."""
     kept = progress.kept
-    arrays = {name: np.asarray(getattr(kept, name)) for name in (*_LISTS, *_STATES)}
+    arrays: dict[str, Any] = {name: np.asarray(getattr(kept, name)) for name in (*_LISTS, *_STATES)}
     now = np.array([progress.step, progress.t, progress.in_step])
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(

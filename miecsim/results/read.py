@@ -10,6 +10,7 @@ import numpy as np
 
 from miecsim.errors import InputError
 from miecsim.results.records import AttributionRecord, GridRecord, Quantity, RunRecord, StudyRecord
+from miecsim.results.technique import read_experiments
 from miecsim.results.write import FORMAT
 from miecsim.typing import Array, Complex
 
@@ -52,6 +53,7 @@ def _run(file: Any) -> RunRecord:
         studies=tuple(_study(file, name) for name in file["impedance"]),
         checks=tuple(json.loads(meta["checks"].asstr()[()])),
         summary=_figures(meta["summary"]),
+        experiments=read_experiments(file["technique"]) if "technique" in file else (),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array, Complex, Ints
 
 # Unit of Z: of a sample with a stated area, or of one taken per area.
@@ -65,6 +66,15 @@ class StudyRecord:
 
 
 @dataclass(frozen=True, eq=False)
+class ExperimentRecord:
+    """One run of a transport technique (its name in the case file): what was recorded, read and true."""
+
+    name: str
+    technique: str
+    record: TechniqueRecord
+
+
+@dataclass(frozen=True, eq=False)
 class GridRecord:
     """The control volumes. `faces` holds the face coordinates (xs,), (xs, ys) or (xs, ys, zs) of a structured grid.
 
@@ -83,7 +93,8 @@ class GridRecord:
 class RunRecord:
     """Everything a run says about itself. `area` is None when the case is stated per area (Z in ohm m^2).
 
-    Each of `checks` has the keys study, quantity, expected, read, unit, tolerance, error, passed, source.
+    Each of `checks` has the keys study or experiment, quantity, expected, read, unit, tolerance, error, passed, source;
+    one of an experiment also `of` (textbook, true or error) and `how`.
     """
 
     title: str
@@ -98,6 +109,7 @@ class RunRecord:
     studies: tuple[StudyRecord, ...]
     checks: tuple[Mapping[str, Any], ...] = ()
     summary: Mapping[str, Quantity] = field(default_factory=dict)
+    experiments: tuple[ExperimentRecord, ...] = ()
 
 
 def reference_errors(study: StudyRecord) -> dict[str, tuple[float, float]]:

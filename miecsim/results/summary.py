@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from miecsim.results.atomic import atomic
-from miecsim.results.records import Quantity, RunRecord, StudyRecord, reference_errors
+from miecsim.results.records import ExperimentRecord, Quantity, RunRecord, StudyRecord, reference_errors
 
 
 def summary_dict(run: RunRecord) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def summary_dict(run: RunRecord) -> dict[str, Any]:
         "passed": all(bool(check["passed"]) for check in run.checks),
         "summary": _figures(run.summary),
         "studies": {study.name: _study(study) for study in run.studies},
+        "experiments": {experiment.name: _experiment(experiment) for experiment in run.experiments},
         "checks": [dict(check) for check in run.checks],
         "input_hash": run.input_hash,
         "versions": dict(run.versions),
@@ -59,6 +60,19 @@ def _study(study: StudyRecord) -> dict[str, Any]:
             for name, (error, frequency) in errors.items()
         },
         "solver": dict(study.solver),
+    }
+
+
+def _experiment(experiment: ExperimentRecord) -> dict[str, Any]:
+    record = experiment.record
+    return {
+        "technique": experiment.technique,
+        "compared": [
+            {name: getattr(one, name) for name in ("quantity", "textbook", "true", "error", "unit", "how")}
+            for one in record.compared
+        ],
+        "remarks": list(record.remarks),
+        "conservation": record.conservation,
     }
 
 

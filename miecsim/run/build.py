@@ -110,8 +110,8 @@ def model_of(case: Case) -> Model:
     return maker(layers, temperature=case.temperature, junctions=junctions)  # type: ignore[operator,no-any-return]
 
 
-def wiring_of(case: Case, study: data.Study) -> Wiring:
-    """Terminals, links and reference planes of a study; blocked contacts are left out."""
+def wiring_of(case: Case, study: data.Study | data.Experiment) -> Wiring:
+    """Terminals, links and reference planes of a study or an experiment; blocked contacts are left out."""
     terminals = []
     for t in study.terminals:
         pairs = [(c, element(c.law, case.temperature)) for c in t.contacts]
@@ -153,7 +153,7 @@ def shared_widths(cases: Sequence[Case]) -> list[Array] | None:
     """Cell widths fine enough for every study of a case, given as one case per study; None where their layers
     differ."""
     stacks = {tuple(layer.thickness for layer in case.layers) for case in cases}
-    if len(stacks) != 1:
+    if len(stacks) != 1:  # also where there is no study
         return None
     models = [model_of(case) for case in cases]
     top = [2 * np.pi * max(max(study.frequency) for study in case.studies) for case in cases]
@@ -163,7 +163,8 @@ def shared_widths(cases: Sequence[Case]) -> list[Array] | None:
     ]
 
 
-def system_of(case: Case, study: data.Study, widths: Sequence[Array] | None) -> System:
-    """The wired system of one study of a case."""
-    mesh = mesh_of(case, widths, max(study.frequency))
+def system_of(case: Case, study: data.Study | data.Experiment, widths: Sequence[Array] | None) -> System:
+    """The wired system of one study or experiment of a case."""
+    resolve = max(study.frequency) if isinstance(study, data.Study) else study.parameters.resolve
+    mesh = mesh_of(case, widths, resolve)
     return build_system(model_of(case), wiring_of(case, study), area=case.area, mesh=mesh)

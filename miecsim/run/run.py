@@ -1,4 +1,4 @@
-"""Run a case: every study solved, compared and summarised into one record."""
+"""Run a case: every study and every experiment solved, compared and summarised into one record."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from miecsim.case.load import Case
 from miecsim.circuit.attribution import attribute
 from miecsim.circuit.extract import netlist_of
 from miecsim.errors import InputError, SolveError
-from miecsim.results import AttributionRecord, GridRecord, Quantity, RunRecord, StudyRecord, software_versions
+from miecsim.results import (
+    AttributionRecord,
+    ExperimentRecord,
+    GridRecord,
+    Quantity,
+    RunRecord,
+    StudyRecord,
+    software_versions,
+)
 from miecsim.run.build import shared_widths, system_of
 from miecsim.run.checks import evaluate, figures_of, refuse_unknown
+from miecsim.run.grids import grid_record
 from miecsim.run.references import reference
 from miecsim.run.summary import summarise
 from miecsim.solvers.impedance import Amplitudes, Spectrum, amplitudes, impedance
@@ -27,23 +36,50 @@ Progress = Callable[[str, float], None]  # (what is being done, fraction of the 
 
 
 def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
-    """Solve every study of `case`. Raises InputError (with the name of the case's file) and SolveError (with the
-    study's)."""
+    """Solve every study and experiment of `case`. Raises InputError (with the name of the case's file) and SolveError
+    (with the study's or experiment's)."""
     tell = progress or (lambda what, done: None)
     try:
-        refuse_unknown(case.checks)
+        refuse_unknown(case)
     except InputError as error:
         raise InputError(f"{case.file}: {error}") from None
     started = time.perf_counter()
     timings: dict[str, float] = {}
+    count = len(case.studies) + len(case.experiments)
+    studies, grid = _run_studies(case, lambda what, part: tell(what, part / count), timings)
+    experiments, another = _run_experiments(case, lambda what, part: tell(what, (len(studies) + part) / count), timings)
+    grid = grid or another
+    checks = evaluate(case.checks, studies, experiments)
+    timings["solve"] = time.perf_counter() - started
+    assert grid is not None  # a case has a study or an experiment
+    return RunRecord(
+        title=case.title,
+        model=case.model,
+        source=case.source,
+        case=case.resolved,
+        input_hash=case.input_hash,
+        versions=software_versions(),
+        timings=timings,
+        area=case.area,
+        grid=grid,
+        studies=tuple(studies),
+        checks=checks,
+        summary=_case_summary(studies),
+        experiments=tuple(experiments),
+    )
+
+
+def _run_studies(case: Case, tell: Progress, timings: dict[str, float]) -> tuple[list[StudyRecord], GridRecord | None]:
+    """Every study, and the grid of the first; `tell` counts in studies."""
     variants = [case.for_study(study.name) for study in case.studies]
     widths = shared_widths(variants) if case.grid.cells is None else None
-    studies, first = [], None
+    studies: list[StudyRecord] = []
+    first: System | None = None
     for i, own in enumerate(variants):
         begin, study = time.perf_counter(), own.studies[0]
 
         def step(what: str, part: float, i: int = i, name: str = study.name) -> None:
-            tell(f"{name}: {what}", (i + part) / len(variants))
+            tell(f"{name}: {what}", i + part)
 
         try:
             record, system = _run_study(own, study, widths, step)
@@ -54,23 +90,28 @@ def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
         first = first or system
         studies.append(record if system.nodes.n == first.nodes.n else replace(record, fields={}))
         timings[f"study {study.name}"] = time.perf_counter() - begin
-    checks = evaluate(case.checks, studies)
-    timings["solve"] = time.perf_counter() - started
-    assert first is not None  # a case has at least one study
-    return RunRecord(
-        title=case.title,
-        model=case.model,
-        source=case.source,
-        case=case.resolved,
-        input_hash=case.input_hash,
-        versions=software_versions(),
-        timings=timings,
-        area=case.area,
-        grid=_grid_record(first),
-        studies=tuple(studies),
-        checks=checks,
-        summary=_case_summary(studies),
-    )
+    return studies, None if first is None else grid_record(first.grid)
+
+
+def _run_experiments(
+    case: Case, tell: Progress, timings: dict[str, float]
+) -> tuple[list[ExperimentRecord], GridRecord | None]:
+    """Every experiment, and the grid of the first; `tell` counts in experiments."""
+    if not case.experiments:
+        return [], None
+    from miecsim.run.experiments import run_experiment  # the solvers in time are not light
+
+    out = []
+    for i, experiment in enumerate(case.experiments):
+        begin = time.perf_counter()
+
+        def step(what: str, i: int = i, name: str = experiment.name) -> None:
+            tell(f"{name}: {what}", i)
+
+        step(experiment.technique)
+        out.append(run_experiment(case, experiment.name, step))
+        timings[f"experiment {experiment.name}"] = time.perf_counter() - begin
+    return [record for record, _ in out], out[0][1]
 
 
 def _run_study(
@@ -79,7 +120,7 @@ def _run_study(
     step("grid", 0.0)
     system = system_of(case, study, widths)
     step("steady state", 0.2)
-    point = solve_steady(system)
+    point = operating_point(system, study.bias)
     step("impedance", 0.3)
     frequency = np.asarray(study.frequency)
     spectrum = impedance(point, frequency)
@@ -91,6 +132,13 @@ def _run_study(
         parts = _attribution(point, frequency)
     step("reference", 0.9)
     return replace(_record(case, study, point, spectrum, profile), attribution=parts), system
+
+
+def operating_point(system: System, bias: data.Bias | None) -> OperatingPoint:
+    """The steady state that a study's spectrum is taken at: at rest, or under its bias."""
+    if bias is None:
+        return solve_steady(system)
+    return solve_steady(system, dict(bias.voltages), currents=dict(bias.currents))
 
 
 def _attribution(point: OperatingPoint, frequency: Array) -> AttributionRecord:
@@ -196,15 +244,10 @@ def _fields(system: System, point: OperatingPoint, profile: Amplitudes) -> dict[
     return out
 
 
-def _grid_record(system: System) -> GridRecord:
-    g = system.grid
-    return GridRecord(g.dim, g.volumes, g.centers, g.region_names, g.region, g.edges)
-
-
 def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:
     """Figures that are the same in every study belong to the case."""
-    common = dict(studies[0].summary)
+    common = dict(studies[0].summary) if studies else {}
     for study in studies[1:]:
         common = {n: q for n, q in common.items() if n in study.summary and study.summary[n].value == q.value}
-    of_spectrum = ("R_dc", "R_low", "R_high", "C_low", "shortcut", "reference")
+    of_spectrum = ("R_dc", "R_low", "R_high", "C_low", "shortcut", "reference", "voltage", "current")
     return {n: q for n, q in common.items() if not n.startswith(of_spectrum)}

@@ -15,11 +15,13 @@ from miecsim.solvers.steady import OperatingPoint
 from miecsim.units import format_quantity
 
 ELECTRONIC = ("electron", "hole", "polaron")
-# Every figure that a study can have; those of a layer end in .layer where there are several.
+# Every figure that a study can have; those of a layer end in .layer where there are several, those of an operating
+# point away from rest in .terminal.
 FIGURES = (
     *("sigma_ion", "sigma_eon", "transference_number_ion", "transference_number_eon", "sigma_amb"),
     *("chemical_capacitance", "D_chem", "debye_length", "R_ion", "R_eon"),
     *("R_high", "R_low", "C_low", "R_dc", "shortcut_ratio", "reference_error"),
+    *("voltage", "current"),
 )
 
 
@@ -33,6 +35,7 @@ def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Sp
             out[name + suffix] = quantity
     out |= _rail_resistances(layers, case)
     out |= _spectrum_figures(point, spectrum)
+    out |= _operating_point(study, point)
     if study.preset == "battery" and len(layers) == 1 and {"R_ion", "R_eon", "C_low"} <= out.keys():
         out["shortcut_ratio"] = _shortcut(out)
     return out
@@ -113,6 +116,20 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
     elif Z[0].imag < 0:
         capacitance = float(-1 / (2 * np.pi * f[0] * Z[0].imag))
         out["C_low"] = Quantity(capacitance, _farad(unit), f"-1/(w Im Z) at {format_quantity(f[0], 'Hz')}")
+    return out
+
+
+def _operating_point(study: data.Study, point: OperatingPoint) -> dict[str, Quantity]:
+    """Voltage and current of every terminal, where the study imposes some."""
+    if study.bias is None:
+        return {}
+    imposed = {"voltage": dict(study.bias.voltages), "current": dict(study.bias.currents)}
+    ampere = "A/m^2" if point.system.per_area else "A"
+    out = {}
+    for i, name in enumerate(point.system.terminals):
+        for kind, values, unit in (("voltage", point.voltages, "V"), ("current", point.currents, ampere)):
+            note = "imposed" if name in imposed[kind] else "follows"
+            out[f"{kind}.{name}"] = Quantity(float(values[i]), unit, note)
     return out
 
 

@@ -20,7 +20,7 @@ from miecsim.solvers.newton import Demand, Solution, extrapolated, residual, row
 from miecsim.system import System, balance, rest_state, terminal_currents
 from miecsim.typing import Array
 
-  # a second name, until the transient solver takes it from solvers.newton
+# a second name, until the transient solver takes it from solvers.newton
 Progress = Callable[[str], None]
 LEAST_WIDTH = 1e-4  # of a demand
 LEAST_MOVE = 1e-3  # of a voltage that is raised, counted from 10 thermal voltages

@@ -26,8 +26,8 @@ class Compared:
 
     @property
     def error(self) -> float:
-        """textbook/true - 1."""
-        return self.textbook / self.true - 1.0
+        """textbook/true - 1; where nothing is true, textbook itself."""
+        return self.textbook / self.true - 1.0 if self.true else self.textbook
 
 
 @dataclass(frozen=True)

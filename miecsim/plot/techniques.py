@@ -1,0 +1,35 @@
+"""What draws the record of each technique that a case can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from miecsim.plot.technique_bruce_vincent import technique_bruce_vincent
+from miecsim.plot.technique_conductivity_relaxation import technique_conductivity_relaxation
+from miecsim.plot.technique_current_carrying import technique_current_carrying
+from miecsim.plot.technique_dc_polarisation import technique_dc_polarisation
+from miecsim.plot.technique_four_line_probe import technique_four_line_probe
+from miecsim.plot.technique_gitt import gitt_map, technique_gitt
+from miecsim.plot.technique_hebb_wagner import technique_hebb_wagner
+from miecsim.plot.technique_oxygen_membrane import technique_oxygen_membrane
+from miecsim.plot.technique_pitt import technique_pitt
+from miecsim.plot.technique_reference_electrode import technique_reference_electrode
+from miecsim.plot.technique_space_charge import technique_space_charge
+from miecsim.techniques.record import TechniqueRecord
+
+FIGURES: dict[str, Callable[[TechniqueRecord], Figure]] = {
+    "pitt": technique_pitt,
+    "gitt": technique_gitt,
+    "gitt_error_map": gitt_map,
+    "four_line_probe": technique_four_line_probe,
+    "conductivity_relaxation": technique_conductivity_relaxation,
+    "dc_polarisation": technique_dc_polarisation,
+    "bruce_vincent": technique_bruce_vincent,
+    "current_carrying": technique_current_carrying,
+    "hebb_wagner": technique_hebb_wagner,
+    "oxygen_membrane": technique_oxygen_membrane,
+    "reference_electrode": technique_reference_electrode,
+    "space_charge": technique_space_charge,
+}

@@ -1,0 +1,55 @@
+"""Groups, datasets with units and dimension scales, as every part of result.h5 is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from miecsim.errors import InputError
+
+COMPRESS_ABOVE = 4096  # elements; below that a chunked dataset is larger than a plain one
+
+
+def group_in(parent: Any, name: str) -> Any:
+    """A group that remembers the order of its members; each part of `name` must be usable as an HDF5 name."""
+    for part in name.split("/"):
+        if part in ("", ".", ".."):
+            raise InputError(f"{name!r} cannot be a name in a result file")
+        parent = parent[part] if part in parent else parent.create_group(part, track_order=True)
+    return parent
+
+
+def put(
+    group: Any,
+    name: str,
+    values: npt.ArrayLike | Sequence[str] | str,
+    units: str = "1",
+    scales: Sequence[Any] = (),
+    **attributes: Any,
+) -> Any:
+    """One dataset with its units, other attributes, and the dimension scale of each axis."""
+    import h5py
+
+    if "/" in name or name in ("", ".", "..") or name in group:
+        raise InputError(f"{group.name}: {name!r} cannot be the name of a dataset here")
+    array = np.asarray(values)
+    if array.dtype.kind in "UO":
+        dataset = group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype())
+    else:
+        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size > COMPRESS_ABOVE else {}
+        dataset = group.create_dataset(name, data=array, **packing)
+    dataset.attrs["units"] = units
+    for key, value in attributes.items():
+        dataset.attrs[key] = value
+    for axis, scale in enumerate(scales):
+        dataset.dims[axis].attach_scale(scale)
+    return dataset
+
+
+def scale(group: Any, name: str, values: npt.ArrayLike | Sequence[str], units: str = "1") -> Any:
+    dataset = put(group, name, values, units)
+    dataset.make_scale(name)
+    return dataset
