@@ -53,13 +53,12 @@ class Relaxation:
     def between(self, shares: tuple[float, float], *, log: bool) -> tuple[Array, Array]:
         """(t, I) at POINTS times between two shares of the charge, even in log t or in t; empty where never reached."""
         passed = self.charge / self.total
-        first, last = (int(np.argmax(passed >= share)) for share in shares)
-        if last == 0:
-            if passed[-1] <= shares[0]:
-                return np.zeros(0), np.zeros(0)
-            last = passed.size - 1
+        if passed[-1] <= shares[0]:
+            return np.zeros(0), np.zeros(0)
+        # between the integrator's steps, which have nothing to do with the shares
+        first, last = np.exp(np.interp(shares, passed[1:], np.log(self.t[1:])))
         space = np.geomspace if log else np.linspace
-        t = np.clip(space(self.t[first], self.t[last], POINTS), self.t[first], self.t[last])
+        t = np.clip(space(first, last, POINTS), first, last)
         scale = np.copysign(np.max(np.abs(self.current)), self.total)
         kept = self.current / scale > 0  # all but the last digits of a long tail
         curve = CubicSpline(np.log(self.t[kept]), np.log(self.current[kept] / scale))
