@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import synthetic_result as synthetic
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis
@@ -106,6 +106,7 @@ def test_window_of_two_spectra_holds_the_arcs_of_both():
 positive = st.floats(-3, 7).map(lambda power: 10.0**power)
 
 
+@example(R0=1.0, R=10.0**1.5, tau=-1.0, C=0.75, alpha=0.75, tail=True)
 @settings(max_examples=60, deadline=None)
 @given(R0=positive, R=positive, tau=st.floats(-5, 2), C=st.floats(-9, 1), alpha=st.floats(0.3, 1.0), tail=st.booleans())
 def test_windows_of_any_circuit_are_readable(R0, R, tau, C, alpha, tail):

@@ -68,8 +68,9 @@ def nyquist_window(
         y_tail = max(1.05 * y1, 0.9 * min(1.0, shapes[1]) * (x1 - x0))
         clipped = tallest > 1.3 * y_tail
         y1 = y_tail if clipped else tallest
-        shown = everything.real[(-everything.imag <= y1)]
-        x0, x1 = min(x0, float(shown.min())), max(x1, float(shown.max()))
+    # a tail may run out sideways, below the height of the arcs
+    shown = everything.real[(-everything.imag <= y1)]
+    x0, x1 = min(x0, float(shown.min())), max(x1, float(shown.max()))
     if 0.0 < x0 < 0.5 * (x1 - x0):  # the origin costs little: show it
         x0 = 0.0
     x0, x1, y0, y1 = _shape(x0, x1, y0, y1, *shapes)
