@@ -25,7 +25,7 @@ class DcPolarisation(Parameters):
     """A voltage step on two cells of the stack, one that blocks the ions and one that blocks the electrons."""
 
     step: float = key(quantity("potential", 1e-12, 10.0, signed=True))  # V
-    duration: float | None = key(DURATION, default=None)  # s; None: 12 relaxation times of the slower cell
+    duration: float | None = key(DURATION, default=None)  # s; None: 100 relaxation times of the slower cell
     ion: str = key(ION, default="ion")
     electron: str = key(ELECTRON, default="electron")
     ion_contact: Law | None = key(_CONTACT, default=None)  # between carrier and metal; None: reversible
@@ -35,7 +35,7 @@ class DcPolarisation(Parameters):
 
     @property
     def resolve(self) -> float:
-        return 0.0 if self.duration is None else 1 / (EARLIEST * self.duration)
+        return max(*(self.frequency or (0.0,)), 0.0 if self.duration is None else 1 / (EARLIEST * self.duration))
 
     def conflicts(self, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
         yield from unknown_carrier("ion", self.ion, layers)
@@ -87,7 +87,7 @@ class BruceVincent(Parameters):
 
     @property
     def resolve(self) -> float:
-        return 0.0 if self.duration is None else 1 / (EARLIEST * self.duration)
+        return max(*(self.frequency or (0.0,)), 0.0 if self.duration is None else 1 / (EARLIEST * self.duration))
 
     def conflicts(self, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
         yield from unknown_carrier("cation", self.cation, layers)

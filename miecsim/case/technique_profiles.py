@@ -35,7 +35,7 @@ class ReferenceElectrode(Parameters):
         known = [layer.thickness for layer in layers if layer is not None]
         half, end = (self.width or 0.0) / 2, sum(known) * (1 + 1e-9)
         for index, place in enumerate(self.positions):
-            if len(known) == len(layers) and not half <= place <= end - half:
+            if known and len(known) == len(layers) and not half <= place <= end - half:
                 read = format_quantity(place, "m")
                 yield f"positions.{index}", read, f"a place within the stack, 0 to {format_quantity(end, 'm')}"
 
