@@ -116,7 +116,7 @@ def test_figure() -> None:
         _model(0.0, 0.03), AIR, 0.1, surface_resistance=1e-3, thicknesses=[1e-6, 1e-5, 1e-4], reference=1.0, cells=8
     )
     figure = technique_oxygen_membrane(record)
-    assert [axes.get_ylabel() for axes in figure.axes] == ["|j(O₂)| / mol m⁻² s⁻¹", "E / V"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["|j(O₂)| / mol m⁻² s⁻¹", "E / mV"]
     assert figure.axes[1].get_xlabel() == "thickness / µm" and "L_c" in figure.axes[0].texts[0].get_text()
     other = TechniqueRecord("pitt", {}, (Compared("D", 1.0, 1.0, "m^2/s", "fit"),))
     with pytest.raises(InputError, match='"pitt"'):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from miecsim.errors import InputError
-from miecsim.plot.scales import decade_limits, decades, length_display, value_limits
+from miecsim.plot.scales import decade_limits, decades, length_display, scaled, value_limits
 from miecsim.plot.style import (
     COLOURS,
     GREY,
@@ -48,12 +48,14 @@ def technique_oxygen_membrane(record: TechniqueRecord) -> Figure:
     order = np.argsort(table["thickness"][0])
     show = length_display(float(table["thickness"][0].max()))
     L = show.factor * table["thickness"][0][order]
+    drawn = np.concatenate([table[n][0] for n in ("voltage", "wagner_voltage")])
+    volt = scaled(float(np.max(np.abs(drawn))), "V")
     with style():
         figure, (flux, voltage) = panels(SINGLE, [4.4, 2.2], left=LEFT, top=legend_height(4, 2))
         for _, name, volts, how in LABELLED:
             flux.add_line(Line2D(L, np.abs(table[name][0][order]), **how))
             if volts:
-                voltage.add_line(Line2D(L, table[volts][0][order], **how))
+                voltage.add_line(Line2D(L, volt.factor * table[volts][0][order], **how))
         handles = [Line2D([], [], label=label, **how) for label, _, _, how in LABELLED]
         limits = decade_limits(L)
         flux.set_xscale("log")
@@ -69,9 +71,9 @@ def technique_oxygen_membrane(record: TechniqueRecord) -> Figure:
             for each in critical:
                 axes.axvline(show.factor * each, color=GREY, linewidth=0.5)
         flux.text(0.03, 0.05, _found(record), transform=flux.transAxes, fontsize=SMALL, linespacing=1.5)
-        drawn = np.concatenate([table[n][0] for n in ("voltage", "wagner_voltage")])
-        voltage.set_ylim(*value_limits(float(drawn.min()), float(drawn.max()), smallest=1e-6))
-        voltage.set_ylabel("E / V")
+        low, high = volt.factor * float(drawn.min()), volt.factor * float(drawn.max())
+        voltage.set_ylim(*value_limits(low, high, smallest=1e-3 * max(abs(low), abs(high))))
+        voltage.set_ylabel(f"E / {volt.unit}")
         voltage.set_xlabel(f"thickness / {show.unit}")
         flux.tick_params(labelbottom=False)
         legend(figure, handles, columns=2, left=LEFT)
