@@ -107,8 +107,13 @@ class Blocks:
 
     def regular_potential(self) -> Array:
         """`potential` with ones where a field is absent: invertible, and the columns of its inverse are du/dPhi."""
-        out = self.potential.copy()
-        node, k = np.nonzero(~self.active)
-        out[node, k, :] = 0.0
-        out[node, k, k] = 1.0
-        return np.asarray(out)
+        return regular(self.potential, self.active)
+
+
+def regular(potential: Array, active: Bools) -> Array:
+    """d(Phi)/du (N, m, m) with ones where a field is absent."""
+    out = potential.copy()
+    node, k = np.nonzero(~active)
+    out[node, k, :] = 0.0
+    out[node, k, k] = 1.0
+    return np.asarray(out)

@@ -210,7 +210,7 @@ def unreplaced_balance(system: System, u: Array, voltages: Array, state: State |
             for row, values in zip(store.rows, reaction * store.measure, strict=True):
                 _add(out[row], at, values)
     for b in system.branches:
-        v = _field(system, state, b.row_a, b.nodes_a) - _field(system, state, b.row_b, b.nodes_b)
+        v = potential_in(system, state, b.row_a, b.nodes_a) - potential_in(system, state, b.row_b, b.nodes_b)
         values = np.asarray(b.element.current(v) * b.weight, dtype=float)
         out[b.row_a] += np.bincount(b.nodes_a, values, u.shape[1])
         out[b.row_b] -= np.bincount(b.nodes_b, values, u.shape[1])
@@ -261,10 +261,10 @@ def contact_voltage(
     `state` of all nodes at u, if it is known already."""
     if state is None:
         return np.asarray(voltages[p.port] + p.emf - field_potential(system, u, p.row, p.nodes))
-    return np.asarray(voltages[p.port] + p.emf - _field(system, state, p.row, p.nodes))
+    return np.asarray(voltages[p.port] + p.emf - potential_in(system, state, p.row, p.nodes))
 
 
-def _field(system: System, state: State, row: int, ids: Ints) -> Array:
+def potential_in(system: System, state: State, row: int, ids: Ints) -> Array:
     """Phi of a carrier, or phi, at nodes `ids` of a state of all nodes [V]."""
     return np.asarray(state.phi[ids] if is_phi(system, row) else state.Phi[row, ids])
 

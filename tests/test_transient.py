@@ -14,7 +14,7 @@ from miecsim.constants import FARADAY
 from miecsim.results.checkpoint import load_progress, save_progress
 from miecsim.solvers.transient.fourier import step_admittance
 from miecsim.solvers.transient.protocol import Limit, Ramp, Sine, Step, current, log_times, repeat, voltage
-from miecsim.solvers.transient.run import Progress, Tolerance, form_of, solve_transient
+from miecsim.solvers.transient.run import Progress, StoppedError, Tolerance, form_of, solve_transient
 from miecsim.system import System
 
 IN_TIME = [name for name in systems.ALL if name != "cross"]  # an admittance without a form in time
@@ -209,6 +209,43 @@ def test_depletion_stays_positive() -> None:
     assert trace.conservation < 1e-9
 
 
+def salt(cells: int) -> tuple[System, float, float, float]:
+    """Binary electrolyte between reversible cations: the system, c0, and the diffusivities of cation and salt."""
+    c0, D, ratio = 137.0, 3.1e-10, 2.3
+    carriers = (mx.CarrierIn("cation", 1, c0, D), mx.CarrierIn("anion", -1, c0, ratio * D))
+    wiring = systems.wires(
+        ("A", mx.Contact("left", "cation", mx.Reversible())), ("B", mx.Contact("right", "cation", mx.Reversible()))
+    )
+    layer = mx.ChargedLayer("electrolyte", 430e-6, carriers)
+    mesh = mx.Mesh(cells=cells, grading=200.0)
+    return mx.build_system(mx.mixed_conductor([layer]), wiring, mesh=mesh), c0, D, 2 * D * ratio / (1 + ratio)
+
+
+def test_a_run_that_cannot_go_on_stops_at_sands_time() -> None:
+    """Above the limiting current the salt is used up at tau = pi D (F c0/(2 i (1 - t_+)))^2 (Sand 1901): the run ends
+    there in one line, with what it reached."""
+    system, c0, D, D_salt = salt(160)
+    t_minus = 2.3 / 3.3
+    i = 6.0 * 4 * FARADAY * D * c0 / 430e-6
+    sand = np.pi * D_salt * (FARADAY * c0 / (2 * i * t_minus)) ** 2
+    with pytest.raises(StoppedError, match="cannot go on after") as caught:
+        solve_transient(mx.solve_steady(system), [Step("drive", {"A": current(i)}, 10 * sand)])
+    reached = caught.value.progress
+    assert abs(reached.t / sand - 1) < 0.01
+    assert len(reached.kept.time) > 100 and np.all(np.isfinite(reached.y))
+
+
+def test_of_two_limits_the_one_that_was_crossed_is_named() -> None:
+    """A voltage and a concentration, whose distances to their limits cannot be compared."""
+    system, c0, D, _ = salt(60)
+    i = 0.8 * 4 * FARADAY * D * c0 / 430e-6
+    limits = (Limit("voltage", "A", "above", 10.0), Limit("concentration", "cation", "below", 0.5 * c0))
+    step = Step("drive", {"A": current(i)}, 1e5, limits=limits)
+    trace = solve_transient(mx.solve_steady(system), [step])
+    assert [event[1:] for event in trace.events] == [(0, 1)]
+    np.testing.assert_allclose(trace.state[-1, 0].min(), 0.5 * c0, rtol=1e-6)
+
+
 def test_protocols_that_do_not_fit_are_told() -> None:
     system, _ = mixed(6)
     point = mx.solve_steady(system)
@@ -222,5 +259,8 @@ def test_protocols_that_do_not_fit_are_told() -> None:
         Step("x", {}, 0.0)
     with pytest.raises(mx.InputError, match="outputs"):
         Step("x", {}, 1.0, outputs=(0.5, 0.4))
+    for limit in (Limit("voltage", "C", "above", 1.0), Limit("concentration", "C", "above", 1.0)):
+        with pytest.raises(mx.InputError, match="limit of 'C'; expected one of"):
+            solve_transient(point, [Step("x", {}, 1.0, limits=(limit,))])
     with pytest.raises(mx.InputError, match="no form in time"):
         solve_transient(mx.solve_steady(systems.cross(1)), [Step("x", {}, 1.0)])

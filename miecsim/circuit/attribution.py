@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from miecsim.circuit.netlist import NOWHERE, Elements, Netlist
-from miecsim.circuit.nodal import Response, element_current, element_voltage, solve
+from miecsim.circuit.nodal import Response, element_current, element_voltage, solve, solve_adjoint
 from miecsim.errors import InputError
 from miecsim.typing import Array, Complex
 
@@ -129,7 +129,8 @@ def sensitivity(netlist: Netlist, frequency: Array, terminals: tuple[str, str] |
     z = 1/y for two-poles. For a controlled source of transconductance g it is -dZ / d ln g, the same formula.
     """
     response = solve(netlist, frequency, terminals)
-    return _products(netlist, response, response.adjoint)
+    adjoint = response if netlist.reciprocal else solve_adjoint(netlist, frequency, terminals)
+    return _products(netlist, response, adjoint.voltage)
 
 
 def _products(netlist: Netlist, response: Response, voltage: Complex) -> tuple[Complex, ...]:

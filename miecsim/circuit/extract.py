@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from miecsim.blocks import PortContact
+from miecsim.blocks import PortContact, regular
 from miecsim.circuit.netlist import NOWHERE, Elements, Kind, Netlist, Place
 from miecsim.errors import InputError
 from miecsim.linearise import (
@@ -61,7 +61,7 @@ def netlist_of(point: OperatingPoint) -> Netlist:
     potential = potential_jacobian(system, u)
     nodes = _circuit_nodes(system)
     groups: list[Elements] = []
-    direction = _direction(system, potential)
+    direction: Array = np.linalg.inv(regular(potential, system.laws.active)).astype(float)
     for law, faces in system.laws.transports:
         groups += _transport(system, nodes, law, faces, u, direction)
     groups += _stores(system, nodes, u, direction)
@@ -87,15 +87,6 @@ def _circuit_nodes(system: System) -> _Nodes:
     place = np.concatenate([np.arange(p), free[:, 0]])
     x = np.concatenate([np.full(p, np.nan), system.nodes.position[free[:, 0], 0]])
     return _Nodes(of, rail, place, x)
-
-
-def _direction(system: System, potential: Array) -> Array:
-    """du/dPhi at every node, (N, m, m)."""
-    regular = potential.copy()
-    node, k = np.nonzero(~system.laws.active)
-    regular[node, k, :] = 0.0
-    regular[node, k, k] = 1.0
-    return np.asarray(np.linalg.inv(regular))
 
 
 # --- places ---------------------------------------------------------------------------------------

@@ -26,12 +26,10 @@ CORRECTIONS = 5
 
 @dataclass(frozen=True)
 class Response:
-    """Voltages (n_f, n_nodes) [V per A] of every node for 1 A into node `plus` and out of node `ground`; `adjoint` the
-    same for the circuit with every source turned round, which is `voltage` itself where the circuit is reciprocal."""
+    """Voltages (n_f, n_nodes) [V per A] of every node for 1 A into node `plus` and out of node `ground`."""
 
     frequency: Array
     voltage: Complex
-    adjoint: Complex
     plus: int
     ground: int
 
@@ -124,6 +122,15 @@ def solve(netlist: Netlist, frequency: Array, terminals: tuple[str, str] | None 
     frequency (n_f,) [Hz], positive. Raises InputError for an unknown terminal or a frequency that is not positive,
     SolveError where the nodes' currents cannot be balanced to round-off.
     """
+    return _response(netlist, frequency, terminals, transposed=False)
+
+
+def solve_adjoint(netlist: Netlist, frequency: Array, terminals: tuple[str, str] | None = None) -> Response:
+    """`solve` for the circuit with every source turned round: the same where the circuit is reciprocal."""
+    return _response(netlist, frequency, terminals, transposed=True)
+
+
+def _response(netlist: Netlist, frequency: Array, terminals: tuple[str, str] | None, transposed: bool) -> Response:
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
     if f.size == 0 or not np.all(np.isfinite(f) & (f > 0)):
         raise InputError("frequency: expected one or more positive, finite numbers in Hz")
@@ -134,13 +141,11 @@ def solve(netlist: Netlist, frequency: Array, terminals: tuple[str, str] | None 
     keep = np.flatnonzero(np.arange(netlist.n_nodes) != ground)
     source = np.zeros(netlist.n_nodes, dtype=complex)
     source[plus] = 1.0
-    voltage, adjoint = (np.zeros((f.size, netlist.n_nodes), dtype=complex) for _ in range(2))
+    voltage = np.zeros((f.size, netlist.n_nodes), dtype=complex)
     for i, omega in enumerate(2 * np.pi * f):
         Y = nodal_admittance(netlist, omega)[keep][:, keep]
-        w = np.array([omega])
-        voltage[i] = _solved(netlist, Y, keep, w, source, False)
-        adjoint[i] = voltage[i] if netlist.reciprocal else _solved(netlist, Y.T, keep, w, source, True)
-    return Response(f, voltage, adjoint, plus, ground)
+        voltage[i] = _solved(netlist, Y.T if transposed else Y, keep, np.array([omega]), source, transposed)
+    return Response(f, voltage, plus, ground)
 
 
 def netlist_impedance(netlist: Netlist, frequency: Array, terminals: tuple[str, str] | None = None) -> Complex:

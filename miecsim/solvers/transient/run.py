@@ -25,7 +25,7 @@ from miecsim.solvers.transient.protocol import Control, Limit, Step, voltage
 from miecsim.solvers.transient.start import consistent
 from miecsim.solvers.transient.timeform import Drive, TimeForm, time_form
 from miecsim.solvers.transient.trace import Kept, Trace, collect
-from miecsim.system import System
+from miecsim.system import System, is_phi
 from miecsim.typing import Array, Ints
 
 FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
@@ -52,6 +52,14 @@ class Progress:
     kept: Kept
 
 
+class StoppedError(SolveError):
+    """A run that cannot go on; `progress` is the last good state and the record until then."""
+
+    def __init__(self, message: str, progress: Progress) -> None:
+        super().__init__(message)
+        self.progress = progress
+
+
 def solve_transient(
     point: OperatingPoint,
     protocol: Sequence[Step],
@@ -66,7 +74,7 @@ def solve_transient(
     fastest [Hz]: up to where the response to a jump must be right, constant phase elements included (default: 1e4 over
     the shortest step).
     progress is called after every internal step; what it is given can be stored and passed as `resume`. Raises
-    InputError for a protocol that does not fit the terminals, SolveError where the integration cannot go on, naming
+    InputError for a protocol that does not fit the terminals, StoppedError where the integration cannot go on, naming
     the time reached; its `progress` holds the last good state.
     """
     system = point.system
@@ -81,7 +89,10 @@ def solve_transient(
     for number in range(now.step, len(steps)):
         step = steps[number]
         form = form_of(system, step, bounds)
-        ended = _run_step(form, step, number, now, tolerance, first, progress)
+        try:
+            ended = _run_step(form, step, number, now, tolerance, first, progress)
+        except SolveError as error:
+            raise StoppedError(str(error), now) from None
         now.step, now.in_step = number + 1, 0.0
         if ended is not None and ended.ends_run:
             break
@@ -93,8 +104,9 @@ def beginning(point: OperatingPoint, form: TimeForm) -> Progress:
     y = np.zeros(form.size)
     y[: form.system.nodes.n * form.system.n_fields] = point.u.T.ravel()
     y[form.first_port :] = point.voltages
+    state = form.state(y)
     for memory in form.memory:
-        v = form.memory_voltage(memory, y)
+        v = form.memory_voltage(memory, y, state)
         if memory.has_charge:
             y[memory.lead] = memory.weight * memory.C * v
         inner = v
@@ -105,19 +117,20 @@ def beginning(point: OperatingPoint, form: TimeForm) -> Progress:
             y[memory.branch(k)] = inner
     out = np.zeros(form.size)
     form.residual(0.0, y, np.zeros(form.size), out)
-    plates = slice(form.first_charge, form.first_port)
-    y[plates] = np.where(_is_plate(form), -out[plates], 0.0)
+    contacts = slice(form.first_charge, form.first_port)
+    y[contacts] = np.where([is_phi(form.system, p.row) for p in form.system.ports], -out[contacts], 0.0)
     return Progress(0, 0.0, 0.0, y, np.zeros(form.size), Kept(form.charges(y).copy(), form.stored(y)))
 
 
-def _is_plate(form: TimeForm) -> Any:
-    return np.array([p.row == len(form.system.laws.state_map.carriers) for p in form.system.ports], dtype=bool)
-
-
 def form_of(system: System, step: Step, bounds: tuple[float, float]) -> TimeForm:
+    """The DAE of one step; `bounds` [Hz] are those of its ladders. InputError for a name that is not there."""
     unknown = set(step.controls) - set(system.terminals)
     if unknown:
         raise InputError(f"step {step.name}: terminal {min(unknown)!r}; expected one of {', '.join(system.terminals)}")
+    for limit in step.limits:
+        known = system.laws.state_map.names if limit.quantity == "concentration" else system.terminals
+        if limit.name not in known:
+            raise InputError(f"step {step.name}: limit of {limit.name!r}; expected one of {', '.join(known)}")
     controls: list[Control] = [step.controls.get(name, voltage(0.0)) for name in system.terminals]
     controls += [Control("current", voltage(0.0).waveform)] * (system.n_ports - len(system.terminals))
     if not any(c.quantity == "voltage" for c in controls):
@@ -172,25 +185,24 @@ class _Integrator:
         cj = 1.0 / (1e-3 * step.duration)
         _, row, column = equilibrate(form.jacobian(now.y, cj))
         pattern = form.places.pattern
-        self.order, below, above = _narrow(pattern)
+        order, below, above = _narrow(pattern)
+        self.banded = form.size <= BANDED_UNKNOWNS and below + above <= BANDED_WIDTH
+        self.order = order if self.banded else np.arange(form.size)
         self.row, self.column = row[self.order], column[self.order]
-        place = np.argsort(self.order)
         at_row, at_column = pattern.indices, np.repeat(np.arange(form.size), np.diff(pattern.indptr))
         self.scale = row[at_row] * column[at_column]  # of each entry of the pattern
         options: dict[str, Any] = {
             "rtol": tolerance.relative,
-            "atol": _absolute(form, now.y, tolerance)[self.order] / self.column,
+            "atol": _absolute(form, tolerance)[self.order] / self.column,
             "jacfn": self._jacobian,
             "max_num_steps": MOST_STEPS,
             "first_step": dt,
         }
-        self.banded = form.size <= BANDED_UNKNOWNS and below + above <= BANDED_WIDTH
         if self.banded:
+            place = np.argsort(order)
             self.at = place[at_row], place[at_column]
             options |= {"linsolver": "band", "lband": below, "uband": above}
         else:
-            self.order, self.row, self.column = np.arange(form.size), row, column
-            options["atol"] = _absolute(form, now.y, tolerance) / column
             options |= {"linsolver": "sparse", "sparsity": pattern}
         self.buffer, self.y, self.yp = (np.zeros(form.size) for _ in range(3))
         if step.limits:
@@ -236,11 +248,9 @@ class _Integrator:
                 f"transient: step {self.step.name} cannot go on after {result.t:.6g} s ({result.message.strip()})"
             )
         y, yp = (self._unscaled(np.asarray(z), np.empty(self.form.size)) for z in (result.y, result.yp))
-        return float(result.t), y, yp, self._crossed(y, yp) if result.status == 2 else None
-
-    def _crossed(self, y: Array, yp: Array) -> int:
-        off = [abs(_quantity(self.form, limit, y, yp) - limit.value) for limit in self.step.limits]
-        return int(np.argmin(off))
+        # the last row of i_events says which limits were crossed now, and in which direction
+        crossed = int(np.flatnonzero(result.i_events[-1])[0]) if result.status == 2 else None
+        return float(result.t), y, yp, crossed
 
 
 def _narrow(pattern: Any) -> tuple[Ints, int, int]:
@@ -262,7 +272,7 @@ def _quantity(form: TimeForm, limit: Limit, y: Array, yp: Array) -> float:
     return float((form.voltages(y) if limit.quantity == "voltage" else form.port_currents(yp))[port])
 
 
-def _absolute(form: TimeForm, y: Array, tolerance: Tolerance) -> Array:
+def _absolute(form: TimeForm, tolerance: Tolerance) -> Array:
     """Absolute tolerance of every unknown: concentrations by their reference, potentials by the thermal voltage,
     charges by what one thermal voltage (or the whole content) moves."""
     system, state_map = form.system, form.system.laws.state_map

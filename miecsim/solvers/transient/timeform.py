@@ -28,7 +28,7 @@ from miecsim.physics.storage import SpaceCharge
 from miecsim.solvers.bordered import block_diagonal
 from miecsim.solvers.transient.jacobian import Places, find_places, triplets
 from miecsim.solvers.transient.memory import Memory, added_current, memories, own_residual
-from miecsim.system import System, contact_voltage, field_potential, is_phi, unreplaced_balance
+from miecsim.system import System, contact_voltage, is_phi, potential_in, unreplaced_balance
 from miecsim.typing import Array, Ints
 
 Waveform = Callable[[float], float]
@@ -100,12 +100,15 @@ class TimeForm:
                 total[memory.row_b] -= q
         return np.asarray(total)
 
-    def memory_voltage(self, memory: Memory, y: Array) -> Array:
-        u = self.u(y)
-        phi_b = field_potential(self.system, u, memory.row_b, memory.b)
+    def state(self, y: Array) -> State:
+        """The state of all nodes."""
+        return self.system.laws.state_map.at(self.u(y), np.arange(self.system.nodes.n))
+
+    def memory_voltage(self, memory: Memory, y: Array, state: State) -> Array:
+        phi_b = potential_in(self.system, state, memory.row_b, memory.b)
         if memory.row_a < 0:
             return np.asarray(self.voltages(y)[memory.a] + memory.emf - phi_b)
-        return np.asarray(field_potential(self.system, u, memory.row_a, memory.a) - phi_b)
+        return np.asarray(potential_in(self.system, state, memory.row_a, memory.a) - phi_b)
 
     # --- residual ---------------------------------------------------------------------------------
 
@@ -113,11 +116,11 @@ class TimeForm:
         """F(t, y, y') written into `out` (size,)."""
         system, n, m = self.system, self.system.nodes.n, self.system.n_fields
         u, V = self.u(y), self.voltages(y)
-        state = system.laws.state_map.at(u, np.arange(n))
+        state = self.state(y)
         balance = unreplaced_balance(system, u, V, state).T.ravel()
         out[:] = 0.0
         for memory in self.memory:
-            v = self.memory_voltage(memory, y)
+            v = self.memory_voltage(memory, y, state)
             current = added_current(memory, v, y)
             if memory.has_charge:
                 current = current + yp[memory.lead]
@@ -145,7 +148,7 @@ class TimeForm:
         )
 
     def _contacts(self, u: Array, V: Array, state: State, y: Array, yp: Array, out: Array) -> None:
-        """Rows Phi - V of reversible contacts, and Q' or Q of every contact (less what `keep` put there)."""
+        """Rows Phi - V of reversible contacts, and Q' or Q of every contact, less the balances that `own` put."""
         m = self.system.n_fields
         for i, p in enumerate(self.system.ports):
             row, phi = self.first_charge + i, is_phi(self.system, p.row)
