@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from miecsim.blocks import Blocks, JunctionBlocks, NodeExtra, PortContact
+from miecsim.errors import InputError
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Transport
@@ -49,7 +50,7 @@ def linearise(system: System, u: Array, voltages: Array) -> Blocks:
         contacts=contacts,
         extras=tuple(extras),
         junctions=tuple(junctions),
-        chain=nodes.chain,
+        chain=nodes.chain and not nodes.trees,
         potential=potential,
         has_phi=laws.state_map.has_phi,
     )
@@ -179,7 +180,7 @@ def _branch_blocks(
     for b in system.branches:
         g, c = branch_jacobian(system, b, u)
         t_a, t_b = potential[b.nodes_a, b.row_a], potential[b.nodes_b, b.row_b]
-        if b.row_a != b.row_b:
+        if b.row_a != b.row_b and np.array_equal(b.nodes_a, b.nodes_b):
             unit = _between(b.row_a, b.row_b, t_a, t_b, m)
             np.add.at(S_g, b.nodes_a, g[:, None, None] * unit)
             np.add.at(S_c, b.nodes_a, c[:, None, None] * unit)
@@ -187,8 +188,15 @@ def _branch_blocks(
                 extras.append(NodeExtra(b.element.excess, b.nodes_a, unit * b.weight[:, None, None]))
             continue
         left, right = np.zeros((b.weight.size, m, m)), np.zeros((b.weight.size, m, m))
-        left[:, b.row_a], right[:, b.row_b] = t_a, t_b
-        faces = _junction_faces(system, b.nodes_a)
+        if b.row_a == b.row_b:
+            left[:, b.row_a], right[:, b.row_b] = t_a, t_b
+            faces = _junction_faces(system, b.nodes_a)
+        else:
+            faces, flip = _faces_to(system, b)
+            t_left, t_right = (t_b, t_a) if flip else (t_a, t_b)
+            # what leaves the one rail enters the other: each lives on its own side of the face only
+            for row in (b.row_a, b.row_b):
+                left[:, row], right[:, row] = t_left, t_right
         K_left[faces] += g[:, None, None] * left
         K_right[faces] += g[:, None, None] * right
         w = b.weight[:, None, None]
@@ -207,6 +215,16 @@ def _junction_faces(system: System, near: Ints) -> Ints:
     across = np.flatnonzero(system.nodes.junction >= 0)
     face_of[system.nodes.left[across]] = across
     return np.asarray(face_of[near])
+
+
+def _faces_to(system: System, b: Branch) -> tuple[Ints, bool]:
+    """The faces between a control volume and a surface of its particles that a branch spans, and whether its end a is
+    the surface."""
+    for tree in system.nodes.trees:
+        for near, far, flip in ((b.nodes_a, b.nodes_b, False), (b.nodes_b, b.nodes_a, True)):
+            if np.array_equal(near, tree.particles.parents) and np.array_equal(far, tree.surface):
+                return np.asarray(tree.faces[:, 0]), flip
+    raise InputError(f"branch {b.process}: no faces join its ends")
 
 
 def _between(row_a: int, row_b: int, t_a: Array, t_b: Array, m: int) -> Array:

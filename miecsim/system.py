@@ -78,6 +78,7 @@ def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mes
     grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
     sides = {"left", "right"} | {c.side for t in wiring.terminals for c in t.contacts} | {k.side for k in wiring.links}
     nodes = build_nodes(grid, sorted(sides), model.junction_pairs())
+    nodes = model.grow(nodes, grid.region[nodes.cell])
     region = grid.region[nodes.cell]
     laws = model.laws(nodes, region)
     _drop_empty_nodes(nodes, laws)
@@ -177,7 +178,8 @@ def _plane(plane: ReferencePlane, nodes: Nodes, laws: Laws) -> tuple[str, Ints, 
 
 
 def rest_state(system: System) -> Array:
-    """Unknowns (m, N) of the flat reference state: every Phi and phi zero, every concentration at its reference."""
+    """Unknowns (m, N) of the reference state, where nothing flows: every concentration at its reference, every Phi and
+    phi zero, or, of electrons in a host, at its open-circuit potential."""
     return system.laws.rest.copy()
 
 

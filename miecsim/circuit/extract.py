@@ -124,7 +124,7 @@ def _transport(
             for other in (o for o in law.rows if o != row):
                 control = nodes.of[left, other], nodes.of[right, other]
                 groups.append(_source(process, names[row], ends, control, K_left[:, row, other], place, mutual=True))
-        else:
+        elif isinstance(law, Drift):
             groups += _drift(system, nodes, law, (left, right), (K_left, K_right), direction, place)
     return groups
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from miecsim.errors import InputError
 from miecsim.grid import Grid
 from miecsim.typing import Array, Bools, Ints
+
+if TYPE_CHECKING:
+    from miecsim.grid.pendants import Tree
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Nodes:
     volume (N,) [m3], zero on faces; cell (N,) the cell whose material the node has; position (N, dim) [m]; left, right
     (F,) nodes; area (F,) [m2]; d_left, d_right (F,) [m] distance to the face in each node's material; junction (F,)
     index of the junction that the face crosses, -1 in the bulk; after (F,) index of the junction whose far side the
-    face leaves, -1 elsewhere.
+    face leaves, -1 elsewhere. trees: particles that hang from nodes; theirs are the last nodes and faces, at the
+    position of their parent. chain: apart from those, face i joins nodes i and i + 1.
     """
 
     volume: Array
@@ -40,10 +45,16 @@ class Nodes:
     sides: dict[str, Ints]
     side_area: dict[str, Array]
     chain: bool
+    trees: tuple[Tree, ...] = ()
 
     @property
     def n(self) -> int:
         return int(self.volume.size)
+
+    @property
+    def trunk(self) -> int:
+        """Number of nodes that belong to no particle; they come first."""
+        return self.n - sum(int(tree.ids.size) for tree in self.trees)
 
     def distances(self, interrupted: Collection[int]) -> tuple[Array, Array, Bools]:
         """Half distances (d_left, d_right) and the mask of faces that conduct, for a field that junctions

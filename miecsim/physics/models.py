@@ -11,16 +11,24 @@ from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.grid.nodes import Nodes
 from miecsim.physics.branches import Branch
+from miecsim.physics.electrolytes import ConcentratedSolution, SaltContent
 from miecsim.physics.elements import Element
 from miecsim.physics.fluxes import Displacement, Drift, Ohmic, left_share, series_conductance
+from miecsim.physics.hosts import HostDiffusion
+from miecsim.physics.kinetics import Insertion
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
+from miecsim.physics.porous import PorousLayer
 from miecsim.physics.state import Activity, Carrier, StateMap
 from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
 from miecsim.typing import Array, Bools, Ints
 
-Transport = Ohmic | Drift | Displacement
-Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor
-AnyLayer = CompositeLayer | ConductorLayer | ChargedLayer
+Transport = Ohmic | Drift | Displacement | ConcentratedSolution | HostDiffusion | Insertion
+Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor | SaltContent
+AnyLayer = CompositeLayer | ConductorLayer | ChargedLayer | PorousLayer
+
+
+def _bare(nodes: Nodes, region: Ints) -> Nodes:
+    return nodes
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class Model:
     junctions: tuple[Junction, ...]
     laws: Callable[[Nodes, Ints], Laws]
     decay_length: Callable[[int, float], float]
+    # hangs particles on the nodes, where the model has any
+    grow: Callable[[Nodes, Ints], Nodes] = _bare
 
     @property
     def thickness(self) -> float:

@@ -5,13 +5,15 @@ a density of its own stores its potential Phi. With V_T = RT/F,
 
     ln a_k = ln(c_k / c_ref,k) + ln gamma_k(c_k),      Phi_k = phi + (V_T / z_k) ln a_k   [V]
 
-is the electrochemical potential divided by z_k F. Laws read the derived quantities, never the unknowns.
+is the electrochemical potential divided by z_k F. A carrier whose potential is not of this form brings a `Potential`.
+Laws read the derived quantities, never the unknowns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -79,6 +81,17 @@ class Activity:
         return out
 
 
+class Potential(Protocol):
+    """The potential of a stored carrier by another law: that of a host material, or of a salt."""
+
+    @property
+    def site_density(self) -> Array:
+        """(N,) [mol/m3] most that can be stored, inf where there is no limit."""
+
+    def potential(self, c: Values, Phi: Values, nodes: Ints) -> Values:
+        """Phi [V] (n,) at `nodes` from its concentration c (n,) and the potentials (K, n) of the carriers before it."""
+
+
 @dataclass(frozen=True)
 class StateMap:
     """Maps unknowns u (m, n) at given nodes to a State. Field order: carriers, then phi where `has_phi`."""
@@ -87,7 +100,7 @@ class StateMap:
     has_phi: bool
     thermal_voltage: float
     reference: Array  # (K, N) c_ref of stored carriers [mol/m3]
-    activity: tuple[Activity | None, ...]
+    activity: tuple[Activity | Potential | None, ...]
 
     @property
     def n_fields(self) -> int:
@@ -110,6 +123,9 @@ class StateMap:
             activity = self.activity[k]
             if not carrier.stored or activity is None:
                 Phi[k] = u[k]
+                continue
+            if not isinstance(activity, Activity):
+                c[k], Phi[k] = u[k], activity.potential(u[k], Phi, nodes)
                 continue
             c_ref = self.reference[k, nodes]
             excess = activity.ln_gamma(u[k], c_ref, nodes)

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from miecsim.blocks import Blocks
 from miecsim.errors import SolveError
 from miecsim.linearise import linearise
+from miecsim.solvers.transient.constraints import linear_rows
 from miecsim.typing import Array, Bools, Ints
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ class Triplets:
 @dataclass(frozen=True)
 class Places:
     """Where the triplets of a form go: CSC pattern (size, size), which triplets can differ from zero, and the index of
-    each of those into the pattern's data."""
+    each of those into the pattern's data. linear (size, size), CSR, holds the rows that never change (`linear_rows`,
+    (size,)), and zeros elsewhere."""
 
     pattern: Any
     used: Bools
     index: Ints
+    linear_rows: Bools
+    linear: Any
 
     def data(self, values: Array) -> Array:
         """The pattern's data from all triplets. SolveError where one that was taken for zero is not."""
@@ -68,22 +72,23 @@ def find_places(form: TimeForm) -> Places:
     rng = np.random.default_rng(1)
     rest, state_map = form.system.laws.rest, form.system.laws.state_map
     stored = [k for k, c in enumerate(state_map.carriers) if c.stored]
-    used: Bools | None = None
-    rows = columns = np.empty(0, dtype=int)
-    for _ in range(3):
+    values: list[Array] = []
+    for cj in (1.7, 1.7, 0.0):
         shift = rng.uniform(0.6, 1.4, rest.shape)
-        u = state_map.thermal_voltage * (shift - 1)
+        u = rest + state_map.thermal_voltage * (shift - 1)
         u[stored] = rest[stored] * shift[stored]
         y = np.concatenate([u.T.ravel(), 1e-3 * rng.normal(size=form.size - u.size)])
-        rows, columns, values = triplets(form, y, 1.7)
-        used = (values != 0) if used is None else used | (values != 0)
-    assert used is not None
-    used |= rows == columns
+        rows, columns, found = triplets(form, y, cj)
+        values.append(found)
+    used = np.any(values, axis=0) | (rows == columns)
     key = columns[used].astype(np.int64) * form.size + rows[used]
     unique, index = np.unique(key, return_inverse=True)
     start = np.searchsorted(unique // form.size, np.arange(form.size + 1))
     pattern = sp.csc_matrix((np.ones(unique.size), unique % form.size, start), shape=(form.size, form.size))
-    return Places(pattern, used, index.ravel())
+    linear = linear_rows(form, rows, values)
+    kept = linear[rows] & used
+    A = sp.csr_matrix((values[0][kept], (rows[kept], columns[kept])), shape=(form.size, form.size))
+    return Places(pattern, used, index.ravel(), linear, A)
 
 
 def triplets(form: TimeForm, y: Array, cj: float) -> tuple[Ints, Ints, Array]:

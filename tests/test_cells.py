@@ -1,0 +1,110 @@
+"""Porous electrodes and cells: spectra against closed forms, discharge, and what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import miecsim as mx
+from miecsim.circuit.particles import Particle, particle_impedance, porous_electrode
+from miecsim.constants import FARADAY, thermal_voltage
+from miecsim.errors import InputError
+from miecsim.physics.cells import porous_cell
+from miecsim.physics.electrolytes import SingleIon
+from miecsim.physics.elements import Lumped, Reversible
+from miecsim.physics.hosts import Host
+from miecsim.physics.kinetics import Kinetics, MassAction
+from miecsim.physics.porous import ActiveParticles, PorousLayer
+from miecsim.physics.terminals import Contact, Terminal, Wiring
+from miecsim.solvers.impedance import impedance
+from miecsim.solvers.rest import rest_point
+from miecsim.system import System, build_system
+
+T = 311.0
+HOST = Host("oxide", 4.7e4, lambda x: 4.3 - 0.9 * x - 0.1 * np.tanh(6 * (x - 0.45)), 1.7e-14)
+PARTICLES = ActiveParticles("p", HOST, 2.6e-6, 0.47, Kinetics(MassAction(1.6)), 0.38, double_layer=Lumped(C=0.15))
+LAYER = PorousLayer("cathode", 63e-6, SingleIon(0.21), 0.41, 0.41**1.7, 3.1, (PARTICLES,))
+WIRING = Wiring(
+    (
+        Terminal("A", (Contact("left", "ion", Reversible()),)),
+        Terminal("B", (Contact("right", "electron", Reversible()),)),
+    )
+)
+FREQUENCY = np.logspace(-4, 3, 22)
+
+
+def electrode(cells: int, shells: int, **changes: object) -> System:
+    particles = replace(PARTICLES, shells=shells, grading=20.0, **changes)  # type: ignore[arg-type]
+    layer = replace(LAYER, particles=(particles,))
+    return build_system(porous_cell([layer], temperature=T), WIRING, mesh=mx.Mesh(cells=cells, grading=6.0))
+
+
+def closed_form(frequency: np.ndarray, **changes: object) -> np.ndarray:
+    p = replace(PARTICLES, **changes)  # type: ignore[arg-type]
+    i0 = float(np.real(p.kinetics.i0(np.ones(1), np.array([p.stoichiometry])))[0])
+    film = {} if p.film is None else {"R_film": p.film.R, "C_film": p.film.C or 0.0}
+    C_dl = 0.0 if p.double_layer is None else p.double_layer.C
+    dU = -p.host.slope(p.stoichiometry) / p.host.c_max
+    R_ct = thermal_voltage(T) / i0
+    one = Particle(p.shape, p.radius, 1.7e-14, dU, R_ct=R_ct, C_dl=C_dl, **film)  # type: ignore[arg-type]
+    kappa = LAYER.transport * 0.21
+    return porous_electrode(2 * np.pi * frequency, kappa, 3.1, LAYER.thickness, 1.0, [(one, p.area_density)])
+
+
+CHANGES = {
+    "sphere": {},
+    "cylinder": {"shape": "cylinder"},
+    "planar": {"shape": "planar"},
+    "film": {"film": Lumped(R=0.02, C=0.004)},
+    "bare film": {"film": Lumped(R=0.02), "double_layer": None},
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES.keys())
+def test_meyers_electrode(changes: dict[str, object]) -> None:
+    """Second order in both meshes towards the closed form of Meyers et al., where the finer resolves the skin of the
+    particles (without a double layer the current of every frequency enters it)."""
+    frequency = FREQUENCY if changes.get("double_layer", 1) else FREQUENCY[FREQUENCY < 10]
+    exact = closed_form(frequency, **changes)
+    errors = []
+    for cells, shells in ((8, 12), (16, 24), (32, 48)):
+        Z = impedance(rest_point(electrode(cells, shells, **changes)), frequency).Z
+        errors.append(float(np.max(np.abs(Z / exact - 1))))
+    assert errors[-1] < 2e-3
+    assert 1.8 < np.log2(errors[0] / errors[-1]) / 2 < 2.3
+
+
+def test_one_cell_is_the_single_particle() -> None:
+    """Far better conductors than particles: the electrode is all its particles in parallel."""
+    layer = replace(LAYER, electrolyte=SingleIon(1e5), sigma_eon=1e7)
+    layer = replace(layer, particles=(replace(PARTICLES, shells=60, grading=20.0),))
+    system = build_system(porous_cell([layer], temperature=T), WIRING, mesh=mx.Mesh(cells=1))
+    i0 = float(np.real(PARTICLES.kinetics.i0(np.ones(1), np.array([0.38])))[0])
+    one = Particle("sphere", 2.6e-6, 1.7e-14, -HOST.slope(0.38) / HOST.c_max, R_ct=thermal_voltage(T) / i0, C_dl=0.15)
+    exact = particle_impedance(2 * np.pi * FREQUENCY, one) / (PARTICLES.area_density * LAYER.thickness)
+    Z = impedance(rest_point(system), FREQUENCY).Z
+    assert np.max(np.abs(Z / exact - 1)) < 1e-3
+
+
+def test_rest_is_the_open_circuit_voltage() -> None:
+    point = rest_point(electrode(5, 6))
+    assert point.voltages[1] == pytest.approx(float(HOST.potential(np.array([0.38]))[0]), rel=1e-14)
+    assert np.all(point.currents == 0)
+
+
+def test_low_frequency_capacitance() -> None:
+    """-1/(w Im Z) is the capacity -F c_max dx/dU of all particles as w -> 0 (and the double layer's)."""
+    f = np.array([1e-8])
+    Z = impedance(rest_point(electrode(12, 12)), f).Z
+    C = -1 / (2 * np.pi * f * Z.imag)
+    volume = 0.47 * LAYER.thickness
+    want = -FARADAY * HOST.c_max / HOST.slope(0.38) * volume + 0.15 * PARTICLES.area_density * LAYER.thickness
+    assert C[0] == pytest.approx(want, rel=1e-6)
+
+
+def test_particles_out_of_equilibrium_are_refused() -> None:
+    other = replace(PARTICLES, name="q", stoichiometry=0.5, volume_fraction=0.05)
+    with pytest.raises(InputError, match="not in equilibrium with each other: p at 3.9.* V, q at"):
+        replace(LAYER, particles=(PARTICLES, other))
