@@ -69,6 +69,7 @@ _HOME = {
     "snapshot": "solvers.transient.snapshot",
     "drift": "solvers.transient.snapshot",
     "step_admittance": "solvers.transient.fourier",
+    "step_impedance": "solvers.transient.fourier",
     "harmonics": "solvers.transient.harmonics",
     "save_progress": "results.checkpoint",
     "load_progress": "results.checkpoint",

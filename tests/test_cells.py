@@ -108,3 +108,45 @@ def test_particles_out_of_equilibrium_are_refused() -> None:
     other = replace(PARTICLES, name="q", stoichiometry=0.5, volume_fraction=0.05)
     with pytest.raises(InputError, match="not in equilibrium with each other: p at 3.9.* V, q at"):
         replace(LAYER, particles=(PARTICLES, other))
+
+
+def mixed(sigma_eon: float | None, contact: float | None) -> System:
+    host = replace(HOST, self_diffusion=True, sigma_eon=sigma_eon)
+    particles = replace(PARTICLES, host=host, contact_resistance=contact, shells=10, grading=5.0)
+    layer = replace(LAYER, particles=(particles,))
+    return build_system(porous_cell([layer], temperature=T), WIRING, mesh=mx.Mesh(cells=6))
+
+
+def test_particles_are_mixed_conductors_of_which_meyers_is_a_limit() -> None:
+    """Ionic and electronic rails in every particle: the particle of Meyers et al. is left, first order in 1/sigma_eon,
+    as electrons become fast."""
+    limit = impedance(rest_point(mixed(None, None)), FREQUENCY).Z
+    errors = []
+    for fast in (1.0, 1e2, 1e4):
+        Z = impedance(rest_point(mixed(1e-2 * fast, 1e-7 / fast)), FREQUENCY).Z
+        errors.append(float(np.max(np.abs(Z / limit - 1))))
+    assert errors[0] > 1e-3
+    assert errors[1] == pytest.approx(1e-2 * errors[0], rel=0.1)
+    assert errors[2] == pytest.approx(1e-2 * errors[1], rel=0.1)
+
+
+def test_slow_electrons_in_the_particle() -> None:
+    """A slab that one rail crosses: with its surface fed by ions and electrons alike, the two-rail closed form of a
+    mixed conductor is that of an ambipolar one, D_chem = sigma_ion sigma_eon/(sigma_ion + sigma_eon)/c_chem."""
+    sigma_eon, x, c_max = 3e-6, 0.38, HOST.c_max
+    host = replace(HOST, self_diffusion=True, sigma_eon=sigma_eon)
+    particles = replace(PARTICLES, host=host, shape="planar", contact_resistance=1e-6, shells=200, grading=60.0)
+    layer = replace(LAYER, particles=(particles,), electrolyte=SingleIon(1e5), sigma_eon=1e7)
+    system = build_system(porous_cell([layer], temperature=T), WIRING, mesh=mx.Mesh(cells=1))
+    v_t = thermal_voltage(T)
+    c_chem = HOST.capacity_density(x)
+    sigma_ion = FARADAY * c_max * x * (1 - x) * 1.7e-14 / v_t
+    D = sigma_ion * sigma_eon / (sigma_ion + sigma_eon) / c_chem
+    i0 = float(np.real(PARTICLES.kinetics.i0(np.ones(1), np.array([x])))[0])
+    one = Particle("planar", PARTICLES.radius, D, -HOST.slope(x) / c_max)
+    omega = 2 * np.pi * FREQUENCY
+    # electrons and ions enter at one surface: the pair diffuses as one, and its resistances add to the kinetics
+    faradaic = v_t / i0 + 1e-6 + particle_impedance(omega, one)
+    exact = 1 / (1j * omega * 0.15 + 1 / faradaic) / (particles.area_density * LAYER.thickness)
+    Z = impedance(rest_point(system), FREQUENCY).Z
+    assert np.max(np.abs(Z / exact - 1)) < 2e-3

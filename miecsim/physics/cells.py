@@ -29,7 +29,7 @@ from miecsim.physics.electrolytes import (
     SaltContent,
 )
 from miecsim.physics.fluxes import Ohmic, left_share
-from miecsim.physics.hosts import HostDiffusion, InHost
+from miecsim.physics.hosts import HostDiffusion, InHost, MixedContent, MixedDiffusion
 from miecsim.physics.kinetics import Insertion
 from miecsim.physics.models import Laws, Model, Storage, Transport
 from miecsim.physics.porous import ActiveParticles, PorousLayer
@@ -147,9 +147,23 @@ class _Assembly:
         for _, p, tree in self.trees:
             transports += self._particles(p, tree)
             shells = tree.shells.ravel()
-            stores.append(Density(self.row["lithium"], 1, shells, self.nodes.volume[shells]))
+            volume = self.nodes.volume[shells]
+            if p.host.sigma_eon is None:
+                stores.append(Density(self.row["lithium"], 1, shells, volume))
+            else:
+                stores.append(MixedContent(self.row["lithium"], self.row["electron"], shells, volume))
             branches += self._interface(p, tree)
-        return Laws(state_map, tuple(transports), tuple(stores), tuple(branches), rest, self._active())
+        return Laws(state_map, tuple(transports), tuple(stores), tuple(branches), rest, self._active(), self._closed())
+
+    def _closed(self) -> tuple[tuple[int, ...], ...]:
+        """Lithium in whatever form, anions, and charge: lithium's row counts it where electrons have one beside it."""
+        lithium = [self.row[name] for name in ("ion", "lithium", "film") if name in self.row]
+        charge = [self.row[name] for name in ("ion", "electron", "anion", "film") if name in self.row]
+        mixed = {p.host.sigma_eon is not None for _, p, _ in self.trees}
+        sets = [lithium, *([[self.row["anion"]]] if self.salt is not None else [])]
+        if mixed != {True, False}:
+            sets.append([*charge, self.row["lithium"]] if mixed == {True} else charge)
+        return tuple(map(tuple, sets))
 
     def _per_layer(self, name: str) -> Array:
         return np.array([getattr(layer, name) for layer in self.layers], dtype=float)[self.region]
@@ -162,6 +176,7 @@ class _Assembly:
             active[self.trunk, self.row["anion"]] = True
         for _, p, tree in self.trees:
             active[tree.ids, self.row["lithium"]] = True
+            active[tree.ids, self.row["electron"]] = p.host.sigma_eon is not None
             if p.film is not None:
                 active[tree.surface, self.row["film"]] = True
         return active
@@ -180,11 +195,12 @@ class _Assembly:
             potentials[k] = OfSalt(self.salt, self.row["ion"], self.v_t, n)
         if self.trees:
             k, c_max, hosts = self.row["lithium"], np.full(n, np.inf), []
-            for _, p, tree in self.trees:
+            for layer, p, tree in self.trees:
                 mask = np.zeros(n, dtype=bool)
                 mask[tree.ids] = True
                 hosts.append((mask, p.host))
                 c_max[tree.ids] = p.host.c_max
+                rest[self.row["electron"], tree.ids] = layer.particles[0].open_circuit
                 rest[k, tree.ids] = reference[k, tree.ids] = p.stoichiometry * p.host.c_max
             potentials[k] = InHost(tuple(hosts), c_max)
         return rest, reference, StateMap(self.carriers, False, self.v_t, reference, tuple(potentials))
@@ -216,14 +232,19 @@ class _Assembly:
         """The reaction at the surfaces, and diffusion inwards."""
         film = None if p.film is None else self.row["film"]
         anion = self.row.get("anion")
+        lithium, electron, mixed = self.row["lithium"], self.row["electron"], p.host.sigma_eon is not None
         reaction = Insertion(
-            self.row["electron"], self.row["ion"], self.row["lithium"], anion, film, p.host.c_max, p.kinetics, self.v_t
+            electron, self.row["ion"], lithium, anion, film, p.host.c_max, p.kinetics, self.v_t, mixed
         )
         inner = tree.faces[:, 1:].ravel()
         d_left, d_right = self.nodes.d_left[inner], self.nodes.d_right[inner]
         share = left_share(d_left, d_right)[None]
-        diffusion = HostDiffusion(self.row["lithium"], p.host, 1 / (d_left + d_right), self.v_t, share=share)
-        return [(reaction, tree.faces[:, 0].copy()), (diffusion, inner)]
+        surface, along = tree.faces[:, 0].copy(), 1 / (d_left + d_right)
+        if p.contact_resistance is None:
+            return [(reaction, surface), (HostDiffusion(lithium, p.host, along, self.v_t, share=share), inner)]
+        contact = Ohmic((electron,), np.full((surface.size, 1, 1), 1 / p.contact_resistance), "electron contact")
+        diffusion = MixedDiffusion(lithium, electron, p.host, along, self.v_t, share=np.vstack([share, share]))
+        return [(reaction, surface), (contact, surface), (diffusion, inner)]
 
     def _interface(self, p: ActiveParticles, tree: Tree) -> list[Branch]:
         """Double layer, and the film in front of it."""

@@ -24,7 +24,9 @@ class Host:
     """A host material: c_max [mol/m3]; U(x) [V]; diffusivity [m2/s], a number or a function of x.
 
     The diffusivity is the chemical one (Fick's law, as a GITT experiment reads it); with `self_diffusion` it is that of
-    a single ion, D_chem = -D x (1 - x) (F/RT) dU/dx, and the flux follows the potential.
+    a single ion, D_chem = -D x (1 - x) (F/RT) dU/dx, and the flux follows the potential. sigma_eon [S/m], a number or a
+    function of x: electrons then have a rail of their own, and the host is a mixed conductor with
+    sigma_ion = F c (1 - x) D/V_T (needs `self_diffusion`); None: they are everywhere at once.
     """
 
     name: str
@@ -32,10 +34,13 @@ class Host:
     U: Property
     diffusivity: Property
     self_diffusion: bool = False
+    sigma_eon: Property | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.c_max) and self.c_max > 0):
             raise InputError(f"host {self.name}: c_max is {self.c_max!r}; expected a positive concentration")
+        if self.sigma_eon is not None and not self.self_diffusion:
+            raise InputError(f"host {self.name}: a mixed conductor needs the diffusivity of its ions (self_diffusion)")
 
     def potential(self, x: Values) -> Values:
         """U [V] at x."""
@@ -124,3 +129,66 @@ class HostDiffusion:
             return np.asarray(FARADAY * self.conductance * D * (a - b))[None]
         mobile = 0.5 * (a * (1 - a / c_max) + b * (1 - b / c_max)) / self.thermal_voltage
         return np.asarray(FARADAY * self.conductance * D * mobile * (left.Phi[self.row] - right.Phi[self.row]))[None]
+
+
+@dataclass(frozen=True)
+class MixedDiffusion:
+    """Ions and electrons [A/m2] between two shells of a mixed conductor, each along its own potential:
+
+    i_ion = sigma_ion (Phi_p,left - Phi_p,right)/d,  i_eon = sigma_eon (Phi_eon,left - Phi_eon,right)/d,
+
+    Phi_p = Phi_lithium + Phi_eon the ion's potential in the host, sigma_ion the mean of F c (1 - x) D/V_T.
+    """
+
+    row: int
+    electron: int
+    host: Host
+    conductance: Array  # (n_faces,) 1/d [1/m]
+    thermal_voltage: float
+    process: str = "particle diffusion"
+    share: Array = field(default_factory=_half)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return (self.row, self.electron)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        return tuple(sorted(self.rows))
+
+    def current(self, left: State, right: State) -> Values:
+        a, b, c_max = left.c[self.row], right.c[self.row], self.host.c_max
+        x = 0.5 * (a + b) / c_max
+        mobile = 0.5 * (a * (1 - a / c_max) + b * (1 - b / c_max)) / self.thermal_voltage
+        drop = left.Phi[self.electron] - right.Phi[self.electron]
+        along = left.Phi[self.row] - right.Phi[self.row] + drop
+        ions = FARADAY * curve(self.host.diffusivity)(x) * mobile * along
+        assert self.host.sigma_eon is not None
+        electrons = curve(self.host.sigma_eon)(x) * drop
+        return np.asarray(self.conductance * np.stack([ions, electrons]))
+
+
+@dataclass(frozen=True)
+class MixedContent:
+    """q_lithium = -q_electron = F c  [C/m3]: ions and electrons of a host, stored in equal numbers."""
+
+    row: int
+    electron: int
+    nodes: Ints
+    measure: Array
+    process: str = "chemical capacitance"
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return (self.row, self.electron)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        return (self.row,)
+
+    def storage(self, state: State) -> Values:
+        q = FARADAY * state.c[self.row]
+        return np.asarray(np.stack([q, -q]))
+
+    def reaction(self, state: State) -> None:
+        return None

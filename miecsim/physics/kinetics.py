@@ -104,7 +104,8 @@ class Insertion:
     particles (right: lithium and, beneath a film, ions), as a flux that changes its name on the way [A/m2].
 
     electron leaves on the left with i; lithium leaves on the right with i; ions take it up where they are. A row feeds
-    the side on which its field is active, so that one flux serves all three.
+    the side on which its field is active, so that one flux serves all three. In a mixed conductor (`mixed`) the
+    electrons stay in the host: an ion crosses, lithium's row counts ions, and eta takes the electrons of the surface.
     """
 
     electron: int
@@ -115,22 +116,26 @@ class Insertion:
     c_max: float
     kinetics: Kinetics
     thermal_voltage: float
+    mixed: bool = False
     process: str = "charge transfer"
     share: Array = field(default_factory=_half)
 
     @property
     def rows(self) -> tuple[int, ...]:
-        return (self.electron, self.lithium, self.ion if self.film is None else self.film)
+        ion = self.ion if self.film is None else self.film
+        return (self.lithium, ion) if self.mixed else (self.lithium, ion, self.electron)
 
     @property
     def columns(self) -> tuple[int, ...]:
         salt = () if self.anion is None else (self.anion,)
-        return tuple(sorted((*self.rows, *salt)))
+        return tuple(sorted({*self.rows, self.electron, *salt}))
 
     def current(self, left: State, right: State) -> Values:
         ions = left.Phi[self.ion] if self.film is None else right.Phi[self.film]
-        eta = left.Phi[self.electron] - ions + right.Phi[self.lithium]
+        electrons = right.Phi[self.electron] if self.mixed else left.Phi[self.electron]
+        eta = electrons - ions + right.Phi[self.lithium]
         x = right.c[self.lithium] / self.c_max
         c_e = np.ones(np.shape(x)) if self.anion is None else left.c[self.anion]
         i = self.kinetics.current(eta, c_e, x, self.thermal_voltage)
-        return np.asarray(np.stack([i, -i, -i if self.film is None else i]))
+        feeds = [-i, -i if self.film is None else i, i]
+        return np.asarray(np.stack(feeds[: len(self.rows)]))

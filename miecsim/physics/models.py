@@ -14,7 +14,7 @@ from miecsim.physics.branches import Branch
 from miecsim.physics.electrolytes import ConcentratedSolution, SaltContent
 from miecsim.physics.elements import Element
 from miecsim.physics.fluxes import Displacement, Drift, Ohmic, left_share, series_conductance
-from miecsim.physics.hosts import HostDiffusion
+from miecsim.physics.hosts import HostDiffusion, MixedContent, MixedDiffusion
 from miecsim.physics.kinetics import Insertion
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
 from miecsim.physics.porous import PorousLayer
@@ -22,8 +22,8 @@ from miecsim.physics.state import Activity, Carrier, StateMap
 from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
 from miecsim.typing import Array, Bools, Ints
 
-Transport = Ohmic | Drift | Displacement | ConcentratedSolution | HostDiffusion | Insertion
-Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor | SaltContent
+Transport = Ohmic | Drift | Displacement | ConcentratedSolution | HostDiffusion | MixedDiffusion | Insertion
+Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor | SaltContent | MixedContent
 AnyLayer = CompositeLayer | ConductorLayer | ChargedLayer | PorousLayer
 
 
@@ -35,7 +35,8 @@ def _bare(nodes: Nodes, region: Ints) -> Nodes:
 class Laws:
     """A model on given nodes: the terms whose sum is the residual, the rest state and where each field lives.
 
-    transports come with the faces they act on; rest (m, N) are the unknowns of the flat reference state.
+    transports come with the faces they act on; rest (m, N) are the unknowns of the flat reference state. closed: sets of
+    carriers whose balances, summed over the cell, gain only what contacts pass; None: those that no branch couples.
     """
 
     state_map: StateMap
@@ -44,6 +45,7 @@ class Laws:
     branches: tuple[Branch, ...]
     rest: Array
     active: Bools
+    closed: tuple[tuple[int, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ class ActiveParticles:
 
     volume_fraction of the electrode; radius [m] (half the thickness of a slab); stoichiometry x = c/c_max at rest;
     double_layer: Lumped without R, per surface; film: Lumped R (and C) per surface, in series with both (the wiring of
-    Meyers et al. 2000); shells and grading of the particle's mesh.
+    Meyers et al. 2000); contact_resistance [ohm m2], per surface, of the electrons' way into a host that is a mixed
+    conductor; shells and grading of the particle's mesh.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ActiveParticles:
     shape: Shape = "sphere"
     double_layer: Lumped | None = None
     film: Lumped | None = None
+    contact_resistance: float | None = None
     shells: int = SHELLS
     grading: float = GRADING
 
@@ -51,6 +53,8 @@ class ActiveParticles:
             raise InputError(f"{what}: a double layer is a capacitor or a constant phase element, without resistances")
         if self.film is not None and (self.film.R is None or self.film.Rs > 0):
             raise InputError(f"{what}: a film is a resistance, with a capacitor beside it or none")
+        if (self.host.sigma_eon is None) != (self.contact_resistance is None) or not (self.contact_resistance or 1) > 0:
+            raise InputError(f"{what}: a mixed conductor, and only that, needs a positive contact_resistance")
 
     @property
     def area_density(self) -> float:

@@ -1,4 +1,4 @@
-"""From time to frequency: the admittance that a recorded step of voltage contains.
+"""From time to frequency: the admittance that a recorded step of voltage contains, the impedance of one of current.
 
 With V = V_0 + dV for t > 0 and Q the charge that has passed, Y(s) = s^2 int_0^inf (Q - Q_0) e^(-s t) dt / dV. Between
 the integrator's steps Q is the cubic that meets Q and the current at both ends; after the last step it goes on at the
@@ -30,6 +30,22 @@ def step_admittance(time: Array, charge: Array, current: Array, voltage_step: fl
     t = time - time[0]
     values = [_laplace(t, charge, current, 2j * np.pi * f) for f in np.atleast_1d(frequency)]
     return np.array(values, dtype=np.complex128) / complex(voltage_step)
+
+
+def step_impedance(time: Array, voltage: Array, rate: Array, current_step: float, frequency: Array) -> Complex:
+    """Z (n_f,) [ohm] at frequencies [Hz] from a step of current at time[0]: the voltage's answer [V] (what the same run
+    without the step has, subtracted) and its rate [V/s], (n_t,) each. Z(s) = s int_0^inf dV e^(-s t) dt / dI.
+
+    The step must be small; after the last time the voltage goes on at the last rate, as a cell that is being charged
+    does. InputError where times do not rise or the step is zero.
+    """
+    if time.size < 3 or not np.all(np.diff(time) > 0):
+        raise InputError("step response: times must rise")
+    if current_step == 0:
+        raise InputError("step response: the step of current is zero")
+    s = 2j * np.pi * np.atleast_1d(frequency)
+    values = [_laplace(time - time[0], voltage, rate, one) / one for one in s]
+    return np.array(values, dtype=np.complex128) / complex(current_step)
 
 
 def _laplace(t: Array, Q: Array, rate: Array, s: complex) -> complex:
