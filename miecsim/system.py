@@ -20,7 +20,7 @@ from miecsim.physics.terminals import Contact, Link, ReferencePlane, Wiring
 from miecsim.typing import Array, Ints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class System:
     """Grid + physics + terminals. m fields on N nodes; P ports, of which the first len(terminals) carry names.
 
@@ -39,6 +39,10 @@ class System:
     area: float
     per_area: bool  # True where no area was given: everything is then per m2
     planes: tuple[tuple[str, Ints, Array, int], ...]  # (name, nodes, weights, row) of each reference plane
+
+    def __repr__(self) -> str:
+        layers = " | ".join(layer.name for layer in self.model.layers)
+        return f"System({self.model.name}: {layers}; {self.nodes.n} nodes of {', '.join(self.laws.state_map.names)})"
 
     @property
     def n_fields(self) -> int:

@@ -12,8 +12,8 @@ from miecsim.circuit.particles import Particle, particle_impedance, porous_elect
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.physics.cells import porous_cell
-from miecsim.physics.electrolytes import SingleIon
-from miecsim.physics.elements import Lumped, Reversible
+from miecsim.physics.electrolytes import BinarySalt, SingleIon
+from miecsim.physics.elements import ButlerVolmer, Lumped, Reversible
 from miecsim.physics.hosts import Host
 from miecsim.physics.kinetics import Kinetics, MassAction
 from miecsim.physics.porous import ActiveParticles, PorousLayer
@@ -150,3 +150,70 @@ def test_slow_electrons_in_the_particle() -> None:
     exact = 1 / (1j * omega * 0.15 + 1 / faradaic) / (particles.area_density * LAYER.thickness)
     Z = impedance(rest_point(system), FREQUENCY).Z
     assert np.max(np.abs(Z / exact - 1)) < 2e-3
+
+
+def lithium_symmetric(cells: int) -> System:
+    salt = BinarySalt(930.0, lambda c: 1.2e-3 * c * np.exp(-c / 1500), 3.1e-10, 0.28, lambda c: 1 + c / 2000)
+    law = ButlerVolmer(17.0, thermal_voltage(T), alpha=0.43)
+    sides = (("A", "left"), ("B", "right"))
+    wiring = Wiring(tuple(Terminal(name, (Contact(side, "ion", law),)) for name, side in sides))
+    model = porous_cell([PorousLayer("separator", 43e-6, salt, 0.47, 0.47**1.6)], temperature=T)
+    return build_system(model, wiring, mesh=mx.Mesh(cells=cells))
+
+
+def test_limiting_current_of_a_salt() -> None:
+    """2 F D_eff c/((1 - t) L), whatever kappa and the activities; the salt's inventory stays."""
+    found = mx.limiting_current(lithium_symmetric(40), "A")
+    assert isinstance(found, mx.Plateau)
+    exact = 2 * FARADAY * 3.1e-10 * 0.47**1.6 * 930 / (0.72 * 43e-6)
+    assert found.current == pytest.approx(exact, rel=1e-5)
+    volume = found.point.system.nodes.volume
+    assert found.point.u[2] @ volume / volume.sum() == pytest.approx(930.0, rel=1e-10)
+
+
+def test_spectrum_at_bias_ends_in_the_slope() -> None:
+    """Half-way to the limiting current, concentration-dependent kappa and activities."""
+    system = lithium_symmetric(30)
+    point = mx.solve_steady(system, {"A": 0.31})
+    h = 2e-4
+    slope = (
+        mx.solve_steady(system, {"A": 0.31 + h}).currents[0] - mx.solve_steady(system, {"A": 0.31 - h}).currents[0]
+    ) / (2 * h)
+    far = (
+        mx.solve_steady(system, {"A": 0.31 + 2 * h}).currents[0]
+        - mx.solve_steady(system, {"A": 0.31 - 2 * h}).currents[0]
+    ) / (4 * h)
+    Z = impedance(point, np.array([1e-9])).Z[0]
+    assert Z.real == pytest.approx(1 / ((4 * slope - far) / 3), rel=1e-7)
+
+
+TWO_PHASE = Host("two-phase", 2.3e4, lambda x: 3.4 + 0.02 * np.log((1 - x) / x) + 0.09 * (x - 0.5), 4e-15)
+
+
+def test_a_host_between_its_spinodals_has_a_negative_capacity() -> None:
+    """U that rises with x: the capacity at low frequency is negative, of the size of F c_max dx/dU."""
+    assert TWO_PHASE.slope(0.5) > 0 > TWO_PHASE.slope(0.1)
+    f = np.array([1e-8])
+    Z = impedance(rest_point(electrode(6, 8, host=TWO_PHASE, stoichiometry=0.5)), f).Z
+    volume = 0.47 * LAYER.thickness
+    want = TWO_PHASE.capacity_density(0.5) * volume + 0.15 * PARTICLES.area_density * LAYER.thickness
+    assert want < 0
+    assert (-1 / (2 * np.pi * f * Z.imag))[0] == pytest.approx(want, rel=1e-6)
+    with pytest.raises(InputError, match="would separate into two phases"):
+        replace(PARTICLES, host=replace(TWO_PHASE, self_diffusion=True), stoichiometry=0.5)
+
+
+def test_a_discharge_through_two_phases() -> None:
+    """Fick's law crosses the loop of U: ions are conserved, and the composition ends where the charge says."""
+    system = electrode(5, 8, host=TWO_PHASE, stoichiometry=0.1)
+    rest = rest_point(system)
+    amperes, t = -4.0, 6000.0
+    controls = {"B": mx.current(amperes), "A": mx.voltage(0.0)}
+    trace = mx.solve_transient(rest, [mx.Step("d", controls, t)])
+    shells = system.nodes.trees[0].shells.ravel()
+    volume = system.nodes.volume[shells]
+    mean = trace.state[-1][system.laws.state_map.row("lithium"), shells] @ volume / volume.sum()
+    gained = -amperes * t / (FARADAY * TWO_PHASE.c_max * 0.47 * LAYER.thickness)
+    assert mean / TWO_PHASE.c_max == pytest.approx(0.1 + gained, rel=1e-4)  # the double layers took some of it
+    assert 0.3 < gained
+    assert trace.conservation < 1e-10

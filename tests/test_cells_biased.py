@@ -47,8 +47,8 @@ def cell(linear: bool, cells: int = 6) -> mx.System:
     return mx.build_system(mx.porous_cell(layers, temperature=305.0), WIRING, mesh=mx.Mesh(cells=cells))
 
 
-def step(name: str, I: float, seconds: float, start: mx.OperatingPoint, outputs: object = ()) -> mx.Step:
-    controls = {"positive": current(I), "negative": voltage(float(start.voltages[1]))}
+def step(name: str, i_app: float, seconds: float, start: mx.OperatingPoint, outputs: object = ()) -> mx.Step:
+    controls = {"positive": current(i_app), "negative": voltage(float(start.voltages[1]))}
     return mx.Step(name, controls, seconds, outputs=outputs)  # type: ignore[arg-type]
 
 
@@ -58,12 +58,12 @@ def test_resistance_under_current_is_the_slope_of_the_settled_overpotential() ->
     tight = mx.Tolerance(1e-8)
     # long enough for salt and particles to settle (slowest: 0.1 a^2/D); charge in equal amounts, so that the mean
     # compositions are the same and cancel
-    charge, I, h = -50e3, -15.0, 0.15
+    charge, i_app, h = -50e3, -15.0, 0.15
 
-    def settled(I: float) -> mx.Trace:
-        return mx.solve_transient(rest, [step("discharge", I, charge / I, rest)], tolerance=tight)
+    def settled(i_app: float) -> mx.Trace:
+        return mx.solve_transient(rest, [step("discharge", i_app, charge / i_app, rest)], tolerance=tight)
 
-    low, mid, high = (settled(value) for value in (I - h, I, I + h))
+    low, mid, high = (settled(value) for value in (i_app - h, i_app, i_app + h))
     V = [trace.of("positive")[0][-1] for trace in (low, mid, high)]
     slope = (V[2] - V[0]) / (2 * h)
     f = np.array([1e-7])
@@ -79,12 +79,12 @@ def test_spectrum_is_the_transform_of_a_small_step_of_current(rested: bool) -> N
     system = cell(linear=False)
     rest = mx.rest_point(system)
     tight = mx.Tolerance(1e-8)
-    I, dI, seconds, window = -25.0, 5e-3, 700.0, 400.0
-    before = [step("discharge", I, seconds, rest)]
+    i_app, dI, seconds, window = -25.0, 5e-3, 700.0, 400.0
+    before = [step("discharge", i_app, seconds, rest)]
     if rested:
-        before, I = [*before, step("rest", 0.0, 4000.0, rest)], 0.0
+        before, i_app = [*before, step("rest", 0.0, 4000.0, rest)], 0.0
     after = log_times(window, 1e-4, 12)[:-1]
-    on = [step("on", I + d, window, rest, after) for d in (0.0, dI)]
+    on = [step("on", i_app + d, window, rest, after) for d in (0.0, dI)]
     runs = [mx.solve_transient(rest, [*before, last], tolerance=tight) for last in on]
     assert max(run.conservation for run in runs) < 1e-10
     first = len(before) - 1
@@ -115,4 +115,6 @@ def test_lithium_is_conserved_over_cycles() -> None:
     lithium = trace.stored[:, names.index("ion")] + trace.stored[:, names.index("lithium")]
     passed = np.max(np.abs(trace.charge))
     assert np.max(np.abs(lithium)) < 1e-10 * passed
-    assert np.max(np.abs(trace.stored[:, names.index("lithium")])) < 1e-2 * passed  # what one side loses the other gains
+    assert (
+        np.max(np.abs(trace.stored[:, names.index("lithium")])) < 1e-2 * passed
+    )  # what one side loses the other gains

@@ -233,9 +233,7 @@ class _Assembly:
         film = None if p.film is None else self.row["film"]
         anion = self.row.get("anion")
         lithium, electron, mixed = self.row["lithium"], self.row["electron"], p.host.sigma_eon is not None
-        reaction = Insertion(
-            electron, self.row["ion"], lithium, anion, film, p.host.c_max, p.kinetics, self.v_t, mixed
-        )
+        reaction = Insertion(electron, self.row["ion"], lithium, anion, film, p.host.c_max, p.kinetics, self.v_t, mixed)
         inner = tree.faces[:, 1:].ravel()
         d_left, d_right = self.nodes.d_left[inner], self.nodes.d_right[inner]
         share = left_share(d_left, d_right)[None]

@@ -35,8 +35,8 @@ def _bare(nodes: Nodes, region: Ints) -> Nodes:
 class Laws:
     """A model on given nodes: the terms whose sum is the residual, the rest state and where each field lives.
 
-    transports come with the faces they act on; rest (m, N) are the unknowns of the flat reference state. closed: sets of
-    carriers whose balances, summed over the cell, gain only what contacts pass; None: those that no branch couples.
+    transports come with the faces they act on; rest (m, N) are the unknowns of the flat reference state. closed: sets
+    of carriers whose balances, summed over the cell, gain only what contacts pass; None: those that no branch couples.
     """
 
     state_map: StateMap

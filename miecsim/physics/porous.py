@@ -49,6 +49,11 @@ class ActiveParticles:
             raise InputError(f"{what}: needs a positive radius and a volume fraction in (0, 1]")
         if not 0 < self.stoichiometry < 1:
             raise InputError(f"{what}: stoichiometry is {self.stoichiometry!r}; expected 0 < x < 1")
+        if self.host.self_diffusion and self.host.slope(self.stoichiometry) > 0:
+            raise InputError(
+                f"{what}: at x = {self.stoichiometry:g} dU/dx is positive: ions that follow their potential would "
+                "separate into two phases; give the chemical diffusivity instead, or another stoichiometry"
+            )
         if self.double_layer is not None and (self.double_layer.R is not None or self.double_layer.Rs > 0):
             raise InputError(f"{what}: a double layer is a capacitor or a constant phase element, without resistances")
         if self.film is not None and (self.film.R is None or self.film.Rs > 0):
