@@ -8,9 +8,11 @@ import systems
 from scipy.special import iv
 
 import miecsim as mx
+from miecsim.constants import FARADAY
 from miecsim.solvers.transient.harmonics import harmonics
 from miecsim.solvers.transient.protocol import Sine, Step, voltage
 from miecsim.solvers.transient.run import Tolerance, solve_transient
+from miecsim.system import System
 
 
 def test_a_butler_volmer_interface_alone() -> None:
@@ -63,6 +65,66 @@ def test_harmonics_of_a_sine_in_time() -> None:
     for h, value, bound in zip((1, 2), expected, (1e-3, 1e-2), strict=True):
         measured = 2 * np.mean(current * np.exp(-1j * h * angle))
         assert abs(measured / value - 1) < bound, h
+
+
+C0, D, LENGTH = 137.0, 3.1e-10, 53e-6
+
+
+def salt(cells: int, site_density: float = np.inf) -> System:
+    """Between metals that exchange its cation; the anion moves 2.3 times as fast and stays inside: all of the
+    nonlinearity is in the bulk."""
+    carriers = (mx.CarrierIn("cation", 1, C0, D, site_density=site_density), mx.CarrierIn("anion", -1, C0, 2.3 * D))
+    ends = (("A", "left"), ("B", "right"))
+    wiring = systems.wires(*((name, mx.Contact(side, "cation", mx.Reversible())) for name, side in ends))
+    layer = mx.ChargedLayer("electrolyte", LENGTH, carriers)
+    return mx.build_system(mx.mixed_conductor([layer]), wiring, mesh=mx.Mesh(cells=cells, grading=10.0))
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.061])
+def test_slow_harmonics_of_a_salt_are_the_derivatives_of_its_current(bias: float) -> None:
+    """i = i_lim tanh(F V/4 R T) at rest and under bias: all orders, the third closer by the square of the cell size."""
+    limit, v = 4 * FARADAY * D * C0 / LENGTH, 4 * systems.V_T
+    t = np.tanh(bias / v)
+    first, second = (1 - t**2) / v, -2 * t * (1 - t**2) / v**2
+    third = -2 * (1 - t**2) * (1 - 3 * t**2) / v**3
+    scale = limit * np.array([first, 1 / v**2, third / 8, third / 24])
+    exact = limit * np.array([first, second / 4, third / 8, third / 24])
+    errors = []
+    for cells in (20, 40):
+        found = harmonics(mx.solve_steady(salt(cells), {"A": bias}), np.array([0.01 * D / LENGTH**2]))
+        read = np.array([found.Y_1[0], found.Y_2[0], found.Y_31[0], found.Y_3[0]]).real
+        errors.append(np.abs((read - exact) / scale))
+    assert np.max(errors[1]) < 2e-3
+    if bias == 0.0:  # under bias the third derivative is near its zero, at tanh = 1/sqrt(3)
+        np.testing.assert_allclose(errors[0][3] / errors[1][3], 4.0, rtol=0.1)
+
+
+@pytest.mark.parametrize("site_density", [np.inf, 2.4 * C0])
+def test_third_harmonic_in_the_bulk_in_time(site_density: float) -> None:
+    """Dilute and on a lattice, under bias, where diffusion keeps pace by half: sines of V_T and V_T/2 in time, their
+    third harmonics over the cube of the amplitude extrapolated to none by its square."""
+    point = mx.solve_steady(salt(12, site_density), {"A": 0.031})
+    relaxation = LENGTH**2 / (np.pi**2 * 1.4 * D)
+    f = 0.8 / (2 * np.pi * relaxation)
+    found = harmonics(point, np.array([f]))
+    read = [_in_time(point, 0.031, a, f) for a in (systems.V_T, systems.V_T / 2)]
+    third, first = ((4 * half - whole) / 3 for whole, half in zip(*read, strict=True))
+    assert abs(third / found.Y_3[0] - 1) < 0.01
+    # the fundamental over the amplitude: Y_1 + a^2 Y_31
+    assert abs(first / found.Y_1[0] - 1) < 1e-4
+    drift = (read[0][1] - read[1][1]) / (0.75 * systems.V_T**2)
+    assert abs(drift / found.Y_31[0] - 1) < 0.1
+
+
+def _in_time(point: mx.OperatingPoint, bias: float, a: float, f: float) -> np.ndarray:
+    """Third harmonic over a^3, and first over a, of the last of six periods."""
+    per_period, periods = 32, 6
+    times = np.arange(1, per_period * periods) / (per_period * f)
+    step = Step("sine", {"A": voltage(Sine(bias, a, f, np.pi / 2))}, periods / f, outputs=times)
+    trace = solve_transient(point, [step], tolerance=Tolerance(1e-8))
+    at = np.searchsorted(trace.time, times[-per_period:] * (1 - 1e-12))
+    angle, current = 2 * np.pi * f * trace.time[at], trace.current[at, 0]
+    return np.array([2 * np.mean(current * np.exp(-1j * h * angle)) / a**h for h in (3, 1)])
 
 
 def test_bad_questions() -> None:

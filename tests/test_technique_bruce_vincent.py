@@ -43,6 +43,43 @@ def test_an_ideal_salt_reads_low_by_the_steady_state_that_bends() -> None:
     assert any("across the electrolyte" in remark for remark in record.remarks)
 
 
+def test_the_techniques_own_grid_resolves_the_electrodes() -> None:
+    """t_+ within 1e-3 without a word about the grid, for a cation that carries little too."""
+    for D_plus in (0.9e-11, 0.07e-11):
+        carriers = (mx.CarrierIn("cation", 1, C0, D_plus), mx.CarrierIn("anion", -1, C0, D_MINUS))
+        model = mx.mixed_conductor([mx.ChargedLayer("salt", LENGTH, carriers)], temperature=T)
+        record = bruce_vincent(model, [1.3e-3], area=AREA, tolerance=QUICK)
+        assert abs(record.figure("t_cation").error) < 1e-3
+        assert record.remarks == ()
+
+
+def test_a_coarse_grid_is_told_by_what_it_adds_and_refused_beyond_five_per_cent() -> None:
+    """Half a cell at each electrode lets the cation alone pass: N equal cells add (1/t_+ - 1)/N to the bulk."""
+    excess = 1 / TRUE - 1
+    for cells in (74, 148, 592):
+        record = bruce_vincent(salt(), [1.3e-3], area=AREA, mesh=mx.Mesh(cells=cells), tolerance=QUICK)
+        read = record.figure("t_cation").textbook / TRUE - 1
+        assert read == pytest.approx(excess / cells, rel=0.02, abs=3e-4)
+        told = [f"{100 * excess / cells:.2g} %" in remark for remark in record.remarks if "grid adds" in remark]
+        assert told == [True]
+    with pytest.raises(mx.InputError, match="grid adds 13 % to the bulk"):
+        bruce_vincent(salt(), [1.3e-3], area=AREA, mesh=mx.Mesh(cells=20), tolerance=QUICK)
+
+
+def test_interfaces_that_relax_first_do_not_end_the_run_before_the_salt() -> None:
+    """Interfaces of five times the bulk: the default run still lasts until the salt is steady; a short one says so."""
+    sigma = 96485.33212331001 * C0 * (D_PLUS + D_MINUS) / THERMAL
+    R, V = 2.5 * LENGTH / sigma, 2.1e-3
+    how = {"contact": mx.Lumped(R=R, C=0.02), "area": AREA, "mesh": MESH, "tolerance": QUICK}
+    record = bruce_vincent(salt(), [V], **how)
+    steady = V * AREA / (2 * R + LENGTH / (sigma * TRUE))
+    assert record.tables["steps"]["steady_current"][0][0] == pytest.approx(steady, rel=5e-4)
+    assert not any("off its steady value" in remark for remark in record.remarks)
+    assert any("1 % of their resistance is 5 % of t_+" in remark for remark in record.remarks)
+    brief = bruce_vincent(salt(), [V], duration=0.1 * LENGTH**2 / D_PLUS, **how)
+    assert any("off its steady value" in remark for remark in brief.remarks)
+
+
 def test_thermodynamic_factors_leave_a_small_step_alone() -> None:
     """Without coupled flows: D_chem and the time change with W, the steady current of a small step does not."""
     record = bruce_vincent(salt(2.7), [1.1e-3], area=AREA, mesh=MESH, tolerance=QUICK)
@@ -104,7 +141,7 @@ def test_arguments_that_make_no_measurement() -> None:
 
 
 def test_the_figure_shows_current_spectra_and_numbers() -> None:
-    record = bruce_vincent(salt(), [0.02, 0.07], area=AREA, mesh=mx.Mesh(cells=20), tolerance=QUICK)
+    record = bruce_vincent(salt(), [0.02, 0.07], area=AREA, mesh=MESH, tolerance=QUICK)
     current, spectra, numbers = technique_bruce_vincent(record).axes
     assert len(current.lines) == 2 and len(spectra.lines) == 3 and len(numbers.lines) == 3
     assert float(current.lines[1].get_ydata()[-1]) < float(current.lines[0].get_ydata()[-1])

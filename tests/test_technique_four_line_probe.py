@@ -151,6 +151,27 @@ def test_impossible_probes(given: dict, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_figure_of_a_probe_that_crosses_a_joint_in_the_middle() -> None:
+    """Positions do not fold about the middle of the slab: one abscissa for each, the true value stepping at the joint;
+    what is read over the joint is the series mean between the inner lines."""
+    layers = [mx.CompositeLayer("a", 10 * S, sigma_eon=3.1), mx.CompositeLayer("b", 10 * S, sigma_eon=SIGMA)]
+    offset = S * np.array([2.0, -2.0, -0.2, 0.2])
+    model = mx.composite_electrode(layers)
+    record = four_line_probe(model, spacing=S, thickness=0.3 * S, width=W, offset=offset)
+    reading, off = technique_four_line_probe(record).axes
+    assert off.get_xlabel() == "middle of the probe / mm" and reading.get_ylabel().startswith("σ as read")
+    true, _, thin, _ = reading.get_lines()[:4]
+    np.testing.assert_allclose(thin.get_xdata(), 1e3 * (10 * S + np.sort(offset)), rtol=1e-12)
+    parts = np.array([0.7, 0.3]) / 3.1, np.array([0.3, 0.7]) / SIGMA
+    expected = np.array([3.1, *(1 / (parts[0] + parts[1])), SIGMA])
+    scale = 1e-3 if reading.get_ylabel().endswith("kS m⁻¹") else 1.0
+    np.testing.assert_allclose(thin.get_ydata(), scale * expected, rtol=3e-3)
+    np.testing.assert_allclose(true.get_ydata(), scale * np.array([3.1, 3.1, SIGMA, SIGMA]), rtol=1e-12)
+    assert true.get_xdata()[1] == true.get_xdata()[2] == pytest.approx(1e4 * S)
+    errors = [line.get_xdata() for line in off.get_lines() if line.get_marker() == "o"]
+    assert [x.size for x in errors] == [2] * 6  # three formulas, broken at the joint
+
+
 def test_figure() -> None:
     """Over thickness, and over the distance from an end where only that differs."""
     thick = four_line_probe(slab(15 * S), spacing=S, thickness=S * np.array([1.6, 0.4]), width=W)

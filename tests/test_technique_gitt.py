@@ -199,7 +199,17 @@ def test_figures() -> None:
     assert np.max(np.abs(raw.get_ydata()[late] - straight)) < 0.02 * np.ptp(raw.get_ydata())
     assert len(diffusivity.lines) == 4
     chart = gitt_error_map(lambda a: electrode("sphere", size=a, cells=20), [1e-6, 3e-6, 9e-6], [1.0, 10.0, 99.0])
-    assert "size a" in gitt_map(chart).axes[0].get_ylabel()
+    drawn = gitt_map(chart).axes[0]
+    assert "size a" in drawn.get_ylabel()
+    dots = drawn.lines[0]  # where it was computed
+    np.testing.assert_allclose(np.unique(dots.get_xdata()), [1.0, 10.0, 99.0])
+    np.testing.assert_allclose(dots.get_ydata().reshape(3, 3)[:, 0], [1.0, 3.0, 9.0])
+    table = {name: values for name, (values, _) in chart.tables["map"].items()}
+    assert len(drawn.lines) > 2
+    for line in drawn.lines[1:]:  # tau t^-1 a^2 is D everywhere, a power of ten on each line
+        t, a = line.get_xdata(), 1e-6 * line.get_ydata()
+        power = np.log10(table["tau"][0] * table["size"][0] ** 2 / table["pulse"][0] * t / a**2)
+        np.testing.assert_allclose(power, np.round(power[0]), atol=1e-9)
     with pytest.raises(mx.InputError, match="figure of GITT"):
         technique_gitt(chart)
     with pytest.raises(mx.InputError, match="error map of GITT"):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
 
+from miecsim.case import load_case
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
-from miecsim.physics.defects import ceria_conductivities, ceria_defects, reduction_constant_from_dilute_conductivity
+from miecsim.physics.defects import (
+    ceria_conductivities,
+    ceria_defects,
+    electrolytic_domain_boundary,
+    reduction_constant_from_dilute_conductivity,
+)
 from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer
 from miecsim.physics.models import Model, composite_electrode, mixed_conductor
 from miecsim.plot.technique_hebb_wagner import technique_hebb_wagner
@@ -114,7 +122,7 @@ def test_ceria_is_left_by_the_formula_where_reduction_passes_the_dopant() -> Non
     )
     model = mixed_conductor([ChargedLayer("ceria", 7.3e-4, carriers)], temperature=kelvin)
     E = np.linspace(0.0, 1.3, 53)
-    record = hebb_wagner(model, E, ion="vacancy", cells=60)
+    record = hebb_wagner(model, E, ion="vacancy", cells=60, reference=0.21 * 101325.0)
     low = 0.21 * 101325.0 * np.exp(-4 * E / thermal_voltage(kelvin))
     _, sigma_e = ceria_conductivities(ceria_defects(low, dopant, K), D_v, D_e, kelvin)
     sigma = record.tables["conductivity"]
@@ -125,11 +133,54 @@ def test_ceria_is_left_by_the_formula_where_reduction_passes_the_dopant() -> Non
     assert sigma["differences"][0][dilute] == pytest.approx(sigma_e[dilute] * np.sinh(h) / h, rel=1e-3)
     off = record.tables["curve"]["textbook_error"][0]
     assert np.max(np.abs(off[E < 0.7])) < 0.01 < off[-1]
+    # the electrolytic domain ends at n = A/(D_e/(2 D_V) - 1), where electrons are not dilute
+    boundary = record.figure("pO2 of the domain boundary, electrons")
+    assert boundary.true == pytest.approx(electrolytic_domain_boundary(dopant, K, D_v, D_e), rel=1e-9)
+    sigma_ion = 4 * FARADAY * float(air.vacancy) * D_v / thermal_voltage(kelvin)
+    sigma_n = record.figure("sigma_n").textbook
+    assert boundary.textbook == pytest.approx(0.21 * 101325.0 * (sigma_n / sigma_ion) ** 4, rel=1e-9)
+    dilute = 0.21 * 101325.0 * (record.figure("sigma_n").true / sigma_ion) ** 4
+    assert abs(dilute / boundary.true - 1) > 0.1
+    voltage = record.figure("domain boundary, electrons").true
+    assert np.interp(voltage, E, np.log(sigma["ion"][0] / sigma["true"][0])) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_electrolytic_domain_of_dilute_electrons_and_holes_has_two_ends() -> None:
+    record = hebb_wagner(_model(1.1e-7, 2.3e-7), [-0.3, -0.1, 0.1, 0.4], cells=12)
+    v_t, sigma_ion = thermal_voltage(T), 4 * FARADAY * 1.1e4 * 3.1e-11 / thermal_voltage(T)
+    for carrier, E in (("electrons", v_t * np.log(sigma_ion / SIGMA_N)), ("holes", v_t * np.log(SIGMA_P / sigma_ion))):
+        found = record.figure(f"domain boundary, {carrier}")
+        assert found.true == pytest.approx(E, rel=1e-6) and abs(found.error) < 1e-6 and found.unit == "V"
+    assert not any(one.quantity.startswith("pO2") for one in record.compared)
+    # electrons no more than twice as fast as the vacancies never take over
+    slow = mixed_conductor(
+        [ChargedLayer("s", LENGTH, (CarrierIn("ion", 2, 47.0, 3.1e-9), CarrierIn("electron", -1, 1e-4, 5.9e-9)))],
+        temperature=T,
+    )
+    quantities = {one.quantity for one in hebb_wagner(slow, [-0.1, 0.1, 0.2], cells=8).compared}
+    assert quantities == {"sigma_n", "sigma_e"}
+
+
+def test_an_area_makes_totals() -> None:
+    E, area = [-0.05, 0.07, 0.19], 0.31e-4
+    per_area, whole = (hebb_wagner(_model(1.1e-5, 2.3e-5), E, cells=8, area=A) for A in (None, area))
+    for name in ("current", "textbook", "integral"):
+        values, unit = whole.tables["curve"][name]
+        assert unit == "A" and values == pytest.approx(area * per_area.tables["curve"][name][0], rel=1e-12)
+    for one, other in zip(whole.compared, per_area.compared, strict=True):
+        assert one.textbook == pytest.approx(other.textbook, rel=1e-12) and one.unit == other.unit
 
 
 def test_figure() -> None:
     figure = technique_hebb_wagner(hebb_wagner(_model(1e-5, 1e-5), [-0.1, 0.0, 0.2], cells=20))
     assert [axes.get_ylabel() for axes in figure.axes] == ["|i| / A m⁻²", "L di/dE / S m⁻¹", "error / %"]
+    assert len(figure.axes[1].texts) == 0
+    wide = hebb_wagner(_model(1e-5, 1e-5), [-0.7, -0.3, 0.2, 1.2], cells=12, area=1e-4, reference=1e-3 * 101325)
+    marked = technique_hebb_wagner(wide).axes
+    assert marked[0].get_ylabel() == "|I| / A"
+    assert [text.get_text()[:10] for text in marked[1].texts] == ["σ_n = σ_io", "σ_p = σ_io"]
+    shown = float(marked[1].texts[0].get_text().split()[-2])
+    assert shown == pytest.approx(wide.figure("pO2 of the domain boundary, electrons").true / 101325, rel=0.05)
     assert "σ_n" in figure.axes[0].texts[0].get_text()
     other = TechniqueRecord("pitt", {}, (Compared("D", 1.0, 1.0, "m^2/s", "fit"),))
     with pytest.raises(InputError, match='"pitt"'):
@@ -144,6 +195,8 @@ def test_figure() -> None:
         ({"voltages": [0.1, np.nan, 0.2]}, "finite"),
         ({"ion": "vacancy"}, "the mobile carriers are ion"),
         ({"fit_up_to": 0.05}, "fewer than two"),
+        ({"area": -1.0}, "area must be positive"),
+        ({"reference": 0.0}, "reference must be positive"),
         ({"model": _model(0.0, 0.0)}, "one of each"),
         ({"model": composite_electrode([CompositeLayer("a", 1e-3, 1.0, 1.0)])}, "one electroneutral layer"),
         (
@@ -167,3 +220,11 @@ def test_impossible_experiments_are_refused(changed: dict, told: str) -> None:
     with pytest.raises(InputError, match=told) as error:
         hebb_wagner(arguments.pop("model"), arguments.pop("voltages"), **arguments)
     assert "\n" not in str(error.value)
+
+
+def test_the_reference_of_ceria_is_that_of_its_defects() -> None:
+    case = Path(__file__).resolve().parent.parent / "cases" / "204_hebb_wagner_ceria"
+    with pytest.raises(InputError, match="experiment.dilute.reference: read .* have their own pO2"):
+        load_case(case, ("experiment.dilute.reference=1 atm",))
+    holes = load_case(case, ("experiment.with_holes.reference=0.3 atm",))  # whose layer is given by its carriers
+    assert holes.for_experiment("with_holes").experiments[0].parameters.reference == pytest.approx(0.3 * 101325)

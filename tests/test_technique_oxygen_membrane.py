@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
+from miecsim.case import load_case
 from miecsim.constants import FARADAY, GAS_CONSTANT, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer
 from miecsim.physics.models import Model, composite_electrode, mixed_conductor
 from miecsim.physics.recombination import recombining
 from miecsim.plot.technique_oxygen_membrane import technique_oxygen_membrane
+from miecsim.run.run import run_case
 from miecsim.techniques.oxygen_membrane import oxygen_membrane
 from miecsim.techniques.record import Compared, TechniqueRecord
 
@@ -102,6 +106,37 @@ def test_the_line_of_reciprocal_flux_reads_the_characteristic_thickness_for_smal
     assert errors[0] < 2e-3 and errors[1] < 0.3 * errors[0]
 
 
+def test_every_thickness_is_compared_and_an_area_makes_totals() -> None:
+    lengths, R, area = [2.3e-6, 3.1e-5, 4.7e-4], (1.3e-3, 3.7e-4), 0.29e-4
+    per_area, whole = (
+        oxygen_membrane(
+            *(_model(0.0, 0.031), AIR, 2.9e-6),
+            surface_resistance=R,
+            thicknesses=lengths,
+            reference=1.0,
+            area=A,
+            cells=12,
+        )
+        for A in (None, area)
+    )
+    for L, place in zip(lengths, ("2.3 um", "31 um", "470 um"), strict=True):
+        true = _holes_and_surfaces(L, AIR, 2.9e-6, R, 0.031)
+        for how in ("Wagner's integral", "with 2 L_c/L"):
+            found = whole.figure("oxygen flux", f"{how}, {place}")
+            assert found.true == pytest.approx(area * true, rel=1e-7) and found.unit == "mol/s"
+            assert found.error == pytest.approx(per_area.figure("oxygen flux", f"{how}, {place}").error, rel=1e-9)
+        Wagner = per_area.figure("oxygen flux", f"Wagner's integral, {place}")
+        assert Wagner.textbook == pytest.approx(
+            _holes_and_surfaces(1.0, AIR, 2.9e-6, (0.0, 1e-30), 0.031) / L, rel=1e-6
+        )
+        assert per_area.figure("open-circuit voltage", f"Wagner, {place}").error > 0
+    for name in ("characteristic thickness", "ambipolar conductivity"):
+        assert whole.figure(name).textbook == pytest.approx(per_area.figure(name).textbook, rel=1e-9)
+        assert whole.figure(name).unit == per_area.figure(name).unit
+    assert any("sigma_ion of the reference state" in line for line in whole.remarks)
+    assert technique_oxygen_membrane(whole).axes[0].get_ylabel() == "|j(O₂)| / mol s⁻¹"
+
+
 def test_membrane_beyond_the_electrolytic_domain_says_so() -> None:
     record = oxygen_membrane(
         _model(4.828e-4, 0.0, ions=3.0e3, level=0.02), 1.0, 1e-16, reference=1.0, cells=30, surface_resistance=0.0
@@ -131,6 +166,7 @@ def test_figure() -> None:
         ({"surface_resistance": -1.0}, "must not be negative"),
         ({"thicknesses": [1e-3, 0.0]}, "must be positive"),
         ({"thicknesses": []}, "no thickness"),
+        ({"area": 0.0}, "area must be positive"),
         ({"ion": "oxygen"}, "needs a mobile carrier 'oxygen'"),
         ({"model": _model(0.0, 0.1, charge=1)}, "of charge"),
         ({"model": _model(0.0, 0.0)}, "or both"),
@@ -149,3 +185,148 @@ def test_recombination_needs_electrons_and_holes() -> None:
         recombining(_model(0.1, 0.0), "electron", "hole", 1.0)
     with pytest.raises(InputError, match="R: read -1"):
         recombining(_model(0.1, 0.1), "electron", "hole", -1.0)
+
+
+# ---- the same cell as a plain study, its electrodes given by their gas ----
+
+CELL = (
+    """
+title = "A leaky electrolyte between two gases"
+model = "mixed_conductor"
+source = "chosen for this test"
+temperature = "1214 K"
+area = "0.83 cm^2"
+
+[grid]
+dimension = 1
+cells = 20
+
+[[layer]]
+name = "membrane"
+thickness = "1.11 mm"
+carrier = [
+  { name = "ion", charge = 2, concentration = "1e5 mol/m^3", diffusivity = "6e-13 m^2/s" },
+  { name = "hole", charge = 1, concentration = "1e-7 mol/m^3", diffusivity = "0.9 m^2/s" },
+]
+
+[[study]]
+name = "open"
+terminals = "custom"
+bias = { air = "0 A" }
+frequency = { values = ["1 mHz", "1 Hz", "1 kHz"] }
+profiles = ["1 mHz", "1 Hz", "1 kHz"]
+reference = "none"
+
+[[study.terminal]]
+name = "air"
+contacts = [
+  { side = "left", carrier = "ion", law = "reversible", pO2 = "0.21 atm", pO2_reference = "0.037 atm" },
+  { side = "left", carrier = "hole", law = "reversible" },
+]
+
+[[study.terminal]]
+name = "lean"
+contacts = [
+  { side = "right", carrier = "ion", law = "reversible", emf = "EMF V" },
+  { side = "right", carrier = "hole", law = "reversible" },
+]
+
+[[experiment]]
+name = "leak"
+technique = "oxygen_membrane"
+high = "0.21 atm"
+low = "2.9e-6 atm"
+reference = "0.037 atm"
+"""
+).replace('m^2/s" }', 'm^2/s", mobile = true, statistics = "dilute" }')
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Path:
+    emf = -thermal_voltage(T) / 4 * np.log(2.9e-6 / 0.037)
+    (tmp_path / "case.toml").write_text(CELL.replace("EMF", f"{emf:.12f}"), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_voltage_of_a_study_at_open_circuit_is_wagners(cell: Path) -> None:
+    """sigma_ion constant: int t_ion d ln p in closed form, and what the technique finds."""
+    run = run_case(load_case(cell))
+    found = run.studies[0].summary
+    sigma_ion, sigma_p = (FARADAY / thermal_voltage(T) * D for D in (4 * 1e5 * 6e-13, 1e-7 * 0.9))
+    p = np.array([0.21, 2.9e-6]) / 0.037
+    leaks = np.log1p(sigma_ion / sigma_p * p**-0.25)  # int dx/(x (1 + sigma_p x/sigma_ion)), x = p^(1/4)
+    wagner = thermal_voltage(T) * (leaks[1] - leaks[0])
+    assert found["voltage.air"].value == pytest.approx(wagner, rel=1e-8)
+    assert found["voltage.air"].value == pytest.approx(
+        run.experiments[0].record.figure("open-circuit voltage").true, rel=1e-8
+    )
+    assert found["voltage.lean"].value == 0.0 and abs(found["current.air"].value) < 1e-12
+
+
+def test_without_a_bias_the_electrodes_are_at_one_voltage(cell: Path) -> None:
+    """A short circuit: all of the gases' difference falls within, and the ions' current is that of their emf alone."""
+    text = (cell / "case.toml").read_text(encoding="utf-8").replace('bias = { air = "0 A" }\n', "")
+    (cell / "case.toml").write_text(text.partition("[[experiment]]")[0], encoding="utf-8")
+    found = run_case(load_case(cell)).studies[0].summary
+    sigma_ion, v_t = 4 * 1e5 * 6e-13 * FARADAY / thermal_voltage(T), thermal_voltage(T)
+    ions = sigma_ion * v_t / 4 * np.log(0.21 / 2.9e-6) / 1.11e-3 * 0.83e-4
+    # the electrons' own level is flat, so that they carry nothing
+    assert found["current.lean"].value == pytest.approx(ions, rel=1e-6)
+    assert (found["voltage.air"].value, found["voltage.lean"].value) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('reference = "none"', 'reference = "mixed_conductor"'), 'reference: read "mixed_conductor" beside an emf'),
+        (('"reversible", emf = "', '"blocking", emf = "'), 'law: read "blocking" beside an emf'),
+        ((', pO2_reference = "0.037 atm" }', " }"), "pO2_reference: read nothing"),
+        (('pO2 = "0.21 atm", ', ""), 'pO2_reference: read "0.037 atm" without pO2'),
+        (('pO2 = "0.21 atm", ', 'pO2 = "0.21 V", '), 'pO2: read "0.21 V"'),
+        (('pO2 = "0.21 atm", ', 'pO2 = "0.21 atm", emf = "1 mV", '), 'emf: read "1 mV" beside pO2'),
+        (('"reversible", emf =', '"reversible", emk ='), "did you mean emf"),
+        (("charge = 2, ", "charge = 1, "), 'pO2: read "0.21 atm" on ion'),
+    ],
+)
+def test_an_electrode_that_cannot_be_is_told(cell: Path, change: tuple[str, str], told: str) -> None:
+    text = (cell / "case.toml").read_text(encoding="utf-8")
+    assert text.count(change[0]) == 1
+    (cell / "case.toml").write_text(text.replace(*change).replace('bias = { air = "0 A" }\n', ""), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        load_case(cell)
+    assert told in str(error.value)
+
+
+def test_an_experiment_takes_no_emf(cell: Path) -> None:
+    text = (cell / "case.toml").read_text(encoding="utf-8")
+    wires = text[text.index("[[study.terminal]]") : text.index("[[experiment]]")].replace("study", "experiment")
+    text = text[: text.index("[[study]]")] + '[[experiment]]\nname = "steps"\ntechnique = "pitt"\n'
+    text += 'potentials = ["1 mV"]\nduration = "1 s"\nterminals = "custom"\n' + wires
+    (cell / "case.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="experiment.steps.terminal: read a contact with an emf"):
+        load_case(cell)
+
+
+def test_the_defects_of_ceria_know_their_own_pressure(cell: Path) -> None:
+    text = (cell / "case.toml").read_text(encoding="utf-8")
+    layer = text[text.index("carrier = [") : text.index("[[study]]")]
+    ceria = """[layer.defects]
+model = "acceptor_doped_ceria"
+pO2 = "0.037 atm"
+dopant_concentration = "4178 mol/m^3"
+ion_diffusivity = "4e-6 cm^2/s"
+electron_diffusivity = "5.1e-5 cm^2/s"
+electron_conductivity_1atm = "4.12e-5 S/m"
+
+"""
+    text = text.replace(layer, ceria).replace('"ion"', '"vacancy"').replace('"hole"', '"electron"')
+    (cell / "case.toml").write_text(text.partition("[[experiment]]")[0], encoding="utf-8")
+    with pytest.raises(InputError, match="pO2_reference: read .* have their own pO2"):
+        load_case(cell)
+    (cell / "case.toml").write_text(
+        text.partition("[[experiment]]")[0].replace(', pO2_reference = "0.037 atm"', ""), encoding="utf-8"
+    )
+    case = load_case(cell)
+    assert case.study("open").terminals[0].contacts[0].oxygen == pytest.approx((0.21 * 101325, 0.037 * 101325))
+    found = run_case(case).studies[0].summary["voltage.air"].value
+    assert found == pytest.approx(thermal_voltage(T) / 4 * np.log(0.21 / 2.9e-6), rel=1e-3)  # hardly a leak

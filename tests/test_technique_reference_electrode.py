@@ -97,6 +97,33 @@ def test_alternating_current_follows_the_line_and_the_reference_planes() -> None
         assert abs(record.figure(at("|overpotential|", y), middle).error) < 1e-4
 
 
+def test_a_reaction_lost_in_rounding_is_neither_drawn_nor_compared() -> None:
+    """The reaction decays over 3.5 % of the electrode at 10 kHz, where its middle is seen, over 0.35 % at 1 MHz."""
+    record = reference_electrode(composite(cells=400), CURRENT, [0.5 * LENGTH], frequency=[1e4, 1e6, 1e8])
+    table = {name: values for name, (values, _) in record.tables["waves"].items()}
+    lost = np.isnan(table["reaction real"]).reshape(3, -1)
+    assert not lost[0].any() and lost[2].sum() > 0.5 * lost.shape[1] and not lost[2, [0, -1]].any()
+    for name in table:  # the line and both parts have the same gap
+        if name not in ("frequency", "position"):
+            np.testing.assert_array_equal(np.isnan(table[name]).reshape(3, -1), lost)
+    assert any("is rounding: no phase" in remark for remark in record.remarks)
+    assert not any(one.quantity.startswith("|overpotential|") for one in record.compared)
+    phase = technique_reference_electrode(record).axes[3].lines[4].get_ydata()
+    x = table["position"].reshape(3, -1)[2]
+    seen = np.flatnonzero(~lost[2])
+    left, right = seen[x[seen] < LENGTH / 2], seen[x[seen] > LENGTH / 2]
+    assert np.isnan(phase[lost[2]]).all() and not np.isnan(phase[~lost[2]]).any()
+    for flank, sign in ((left, -1), (right, 1)):
+        assert np.all(sign * np.diff(phase[flank]) > 0)
+    fine = reference_electrode(composite(cells=400), CURRENT, [0.5 * LENGTH], frequency=[1e4])
+    assert abs(fine.figure(at("|overpotential|", 0.5 * LENGTH)).error) < 0.01
+    # diffusive waves: the phase falls by k = sqrt(w r c/2) along x
+    k = sqrt((1 / S_ION + 1 / S_EON) * DENSITY * C_DL * 2 * np.pi * 1e4 / 2)
+    slow = technique_reference_electrode(fine).axes[3].lines[0].get_ydata()
+    here = (x > 3 / k) & (x < 0.4 * LENGTH)
+    assert np.polyfit(x[here], np.radians(slow[here]), 1)[0] == pytest.approx(-k, rel=0.02)
+
+
 def test_an_interface_that_blocks_shows_only_alternating_current() -> None:
     law = mx.Lumped(C=C_DL)
     system = composite(law, wiring=mx.preset("ion_blocking"))

@@ -1,4 +1,4 @@
-"""Space charge at a grain boundary and at a contact: half-space formulas are met where they are exact."""
+"""Space charge at a grain boundary: half-space formulas are met where they are exact."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from scipy.integrate import quad, solve_ivp
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.physics.layers import CarrierIn, ChargedLayer
-from miecsim.physics.models import mixed_conductor, nernst_planck_poisson
-from miecsim.plot.technique_space_charge import contact_capacitance_curve, space_charge_arcs, technique_space_charge
-from miecsim.techniques.contact_capacitance import contact_capacitance
+from miecsim.physics.models import nernst_planck_poisson
+from miecsim.plot.technique_space_charge import space_charge_arcs, technique_space_charge
 from miecsim.techniques.record import Compared, TechniqueRecord
 from miecsim.techniques.space_charge import bicrystal, space_charge
 
@@ -98,34 +97,6 @@ def test_the_spectrum_ends_at_the_direct_current_resistance() -> None:
     assert abs(arc.error) < 0.15
 
 
-def test_blocking_plates_with_a_salt_between_meet_the_cell_with_a_fixed_amount() -> None:
-    V = np.array([-0.13, -0.03, 0.05, 0.21, 0.37])
-    errors = []
-    for per_debye in (10, 20):
-        record = contact_capacitance(
-            nernst_planck_poisson([_layer(*SALT, thickness=19e-9)], temperature=T), V, per_debye=per_debye
-        )
-        errors.append([one.error for one in record.compared])
-    assert np.all(np.abs(errors[1]) < 5e-4) and np.all(np.abs(errors[1]) < 0.3 * np.abs(errors[0]))
-
-
-def test_a_contact_on_a_fixed_background_depletes_and_accumulates() -> None:
-    V = np.linspace(-0.13, 0.37, 26)
-    model = nernst_planck_poisson([_layer(VACANCY, thickness=19e-9)], temperature=T)
-    record = contact_capacitance(model, V, per_debye=15)
-    table = record.tables["capacitance"]
-    C = table["capacitance"][0]
-    assert table["formula"][0] == pytest.approx(C, rel=3e-3)
-    # the charge of the plate is the integral of C, and its own differences say so
-    assert table["differences"][0][5:-1] == pytest.approx(C[5:-1], rel=2e-2)
-    line = np.interp(np.linspace(0, 0.3, 500), V, C)
-    whole = float(np.sum((line[1:] + line[:-1]) / 2) * (0.3 / 499))
-    assert np.interp(0.3, V, table["charge"][0]) - np.interp(0.0, V, table["charge"][0]) == pytest.approx(
-        whole, rel=5e-3
-    )
-    assert abs(record.figure("carriers of the bulk").error) < 0.02
-
-
 def test_excess_resistance_by_quadrature() -> None:
     """The layers' resistance of the model against a quadrature in phi, by the first integral of Poisson's equation."""
     record = space_charge(bicrystal(_layer(VACANCY), 0.31e-9, 0.12, temperature=T), per_debye=40)
@@ -146,12 +117,14 @@ def test_a_grain_too_small_for_a_bulk_says_so() -> None:
 def test_figures() -> None:
     boundary = space_charge(bicrystal(_layer(*SALT), 0.31e-9, 0.043, temperature=T), per_debye=8)
     assert technique_space_charge(boundary).axes[1].get_xlabel() == "distance from the core / nm"
-    assert "Re Z" in space_charge_arcs(boundary).axes[0].get_xlabel()
-    model = nernst_planck_poisson([_layer(VACANCY, thickness=19e-9)], temperature=T)
-    contact = contact_capacitance(model, [0.0, 0.2, 0.3, 0.4], per_debye=8)
-    assert "N =" in contact_capacitance_curve(contact).axes[0].texts[0].get_text()
+    (axes,) = space_charge_arcs(boundary).axes
+    assert axes.get_xlabel() == "Z′ / Ω cm²" and axes.get_aspect() == 1
+    bulk, whole = axes.lines[-1].get_xdata()  # the direct current: of the grains alone, and of what the arcs end at
+    assert np.max(axes.lines[0].get_xdata()) == pytest.approx(whole, rel=1e-3)
+    sigma = FARADAY * 41.0 * (1.1e-13 + 3.7e-13) / thermal_voltage(T)
+    assert bulk == pytest.approx(1e4 * 2 * 37e-9 / sigma, rel=1e-9)
     other = TechniqueRecord("pitt", {}, (Compared("D", 1.0, 1.0, "m^2/s", "fit"),))
-    for draw in (technique_space_charge, space_charge_arcs, contact_capacitance_curve):
+    for draw in (technique_space_charge, space_charge_arcs):
         with pytest.raises(InputError, match='"pitt"'):
             draw(other)
 
@@ -165,12 +138,6 @@ def test_figures() -> None:
         (lambda: space_charge(nernst_planck_poisson([_layer(VACANCY)])), "a grain, a core"),
         (lambda: space_charge(bicrystal(_layer(VACANCY, SALT[0]), 1e-9, 0.1)), "opposite charge"),
         (lambda: space_charge(bicrystal(_layer(CarrierIn("v", 2, N, 1e-13, site_density=1e4)), 1e-9, 0.1)), "dilute"),
-        (lambda: contact_capacitance(nernst_planck_poisson([_layer(VACANCY)]), [0.0, 0.1]), "at least three"),
-        (lambda: contact_capacitance(nernst_planck_poisson([_layer(VACANCY)]), [0.0, np.nan, 1.0]), "finite"),
-        (
-            lambda: contact_capacitance(mixed_conductor([ChargedLayer("g", 1e-8, SALT)]), [0.0, 0.1, 0.2]),
-            "needs a permittivity",
-        ),
     ],
 )
 def test_impossible_experiments_are_refused(call, told: str) -> None:

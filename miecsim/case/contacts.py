@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from miecsim.case.data import Contact, Interface, Layer, Link, Terminal
-from miecsim.case.fields import choice, list_of, name, tables, text
+from miecsim.case.data import (
+    AcceptorDopedCeria,
+    Contact,
+    Interface,
+    Layer,
+    Link,
+    MixedCarriers,
+    Poisson,
+    Terminal,
+)
+from miecsim.case.fields import PRESSURE, VOLTAGE, choice, list_of, name, tables, text
 from miecsim.case.laws import CONTACT_LAWS, STERN_LAWS, SURFACE_LAWS, Blocking, Reversible, name_of, read_law
-from miecsim.case.messages import Problems, join_key, nearest, one_of
+from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
 from miecsim.case.presets import carrier_in_part
-from miecsim.case.table import Context, Raw, Row, key, named_items, read_table
+from miecsim.case.table import Context, Raw, Row, key, keys_of, named_items, read_table
 from miecsim.units import quoted, shown
 
 Names = tuple[str, ...] | None  # of all layers or studies of the file; None where one of them has no readable name
@@ -26,6 +35,14 @@ class _TerminalTable(Row):
 class _Place(Row):
     side: str = key(_SIDE)
     carrier: str = key(_CARRIER)
+
+
+class _Electrode(Row):
+    """What the electrode of a contact is in equilibrium with, where it is not the reference state of the stack."""
+
+    emf: float = key(VOLTAGE, default=0.0)
+    pO2: float | None = key(PRESSURE, default=None)
+    pO2_reference: float | None = key(PRESSURE, default=None)
 
 
 class _Side(Row):
@@ -62,15 +79,58 @@ def _check_carrier(
 
 
 def _contact(raw: Raw, at: str, problems: Problems, context: Context, layers: Sequence[Layer | None]) -> Contact | None:
-    place = read_table(_Place, _part(raw, "side", "carrier"), at, problems)
-    law = read_law(raw, at, problems, context, CONTACT_LAWS, beside=("side", "carrier"))
+    place = read_table(_Place, _part(raw, *keys_of(_Place)), at, problems)
+    electrode = read_table(_Electrode, _part(raw, *keys_of(_Electrode)), at, problems)
+    law = read_law(raw, at, problems, context, CONTACT_LAWS, beside=(*keys_of(_Place), *keys_of(_Electrode)))
     if place is not None and place.carrier == "potential" and context.model == POISSON:
         if law is not None and name_of(law) not in STERN_LAWS:
             expected = f"{one_of(STERN_LAWS)} (the potential meets a dielectric, not a reaction)"
             problems.add(join_key(at, "law"), shown(raw["law"]), expected)
     elif place is not None:
         _check_carrier(place.carrier, place.side, at, problems, context, layers)
-    return None if place is None or law is None else Contact(place.side, place.carrier, law)
+    if place is None or law is None or electrode is None:
+        return None
+    oxygen = _oxygen(electrode, place, raw, at, problems, layers)
+    contact = Contact(place.side, place.carrier, law, electrode.emf, oxygen)
+    if contact.shifted and isinstance(law, Blocking):
+        problems.add(join_key(at, "law"), f"{shown(raw['law'])} beside an emf", "a law that lets something pass")
+    return contact
+
+
+def _oxygen(
+    electrode: _Electrode, place: _Place, raw: Raw, at: str, problems: Problems, layers: Sequence[Layer | None]
+) -> tuple[float, float] | None:
+    """Pressures of oxygen at the electrode and of the reference state [Pa], None where the electrode knows no gas."""
+    layer = (layers[0] if place.side == "left" else layers[-1]) if layers else None
+    if electrode.pO2 is None:
+        if electrode.pO2_reference is not None:
+            problems.add(join_key(at, "pO2_reference"), f"{shown(raw['pO2_reference'])} without pO2", "pO2 beside it")
+        return None
+    if "emf" in raw:
+        problems.add(join_key(at, "emf"), f"{shown(raw['emf'])} beside pO2", "either emf or pO2")
+        return None
+    if layer is None or place.carrier not in (*layer.carriers, "potential"):  # which has been told
+        return None
+    if not _exchanges_oxygen(layer, place.carrier):
+        expected = f"pO2 only where oxygen ions pass: a carrier of charge 2 or -2 of {layer.name}, or its ion"
+        problems.add(join_key(at, "pO2"), f"{shown(raw['pO2'])} on {place.carrier}", expected)
+        return None
+    own = layer.material.pO2 if isinstance(layer.material, AcceptorDopedCeria) else None
+    given, here = electrode.pO2_reference, join_key(at, "pO2_reference")
+    if given is None and own is None:
+        problems.add(here, MISSING, f"the pressure with which the carriers of {layer.name} are in equilibrium as given")
+    elif given is not None and own is not None:
+        expected = f"no such key: the defects of {layer.name} have their own pO2"
+        problems.add(here, shown(raw["pO2_reference"]), expected)
+    reference = given if own is None else own
+    return None if reference is None else (electrode.pO2, reference)
+
+
+def _exchanges_oxygen(layer: Layer, carrier: str) -> bool:
+    """Whether the carrier is one of oxygen: of charge 2 or -2, or the ion of a layer that names no charge."""
+    if isinstance(layer.material, MixedCarriers | Poisson):
+        return any(c.name == carrier and abs(c.charge) == 2 for c in layer.material.species)
+    return carrier == carrier_in_part(layer, "ion")
 
 
 def read_terminals(

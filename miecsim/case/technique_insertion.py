@@ -26,7 +26,7 @@ class Pitt(Parameters):
     duration: float = key(DURATION)  # s
     start: float | None = key(VOLTAGE, default=None)  # V, in equilibrium; None: the reference state
     electron: str = key(ELECTRON, default="electron")
-    tolerance: float = key(TOLERANCE, default=1e-5)  # of the steps in time, relative
+    tolerance: float | None = key(TOLERANCE, default=None)  # of the steps in time, relative; None: by the step's size
 
     @property
     def resolve(self) -> float:
@@ -48,7 +48,7 @@ class Gitt(Parameters):
     cut_off: float | None = key(VOLTAGE, default=None)  # V, ends the run
     window: tuple[float, ...] = key(list_of(_SHARE, 2, 2, "shares of a pulse"), default=(0.05, 1.0))
     electron: str = key(ELECTRON, default="electron")
-    tolerance: float = key(TOLERANCE, default=1e-5)
+    tolerance: float | None = key(TOLERANCE, default=None)  # None: by the change of composition in a pulse
 
     @property
     def resolve(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from miecsim.case.bias import cell_current
 from miecsim.case.data import Layer
-from miecsim.case.fields import THICKNESS, integer, list_of, quantity
+from miecsim.case.fields import THICKNESS, VOLTAGE, integer, list_of, quantity
 from miecsim.case.nested import FREQUENCIES
 from miecsim.case.parameters import Conflict, Parameters
 from miecsim.case.table import key
@@ -46,3 +46,17 @@ class SpaceCharge(Parameters):
 
     per_debye: int = key(integer(2, 1000), default=20)  # cells
     frequency: tuple[float, ...] | None = key(FREQUENCIES, default=None)  # Hz; None: about the boundary's relaxation
+
+
+@dataclass(frozen=True)
+class ContactCapacitance(Parameters):
+    """Differential capacitance of a blocking metal contact on one layer: of Gouy and Chapman for two carriers, of Mott
+    and Schottky for one."""
+
+    voltages: tuple[float, ...] = key(list_of(VOLTAGE, 3, 1000, 'rising potentials, ["-0.1 V", "0 V", "0.1 V"]'))
+    flat_band: float = key(VOLTAGE, default=0.0)  # V
+    per_debye: int = key(integer(2, 1000), default=20)  # cells
+
+    def conflicts(self, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
+        if any(high <= low for low, high in zip(self.voltages, self.voltages[1:], strict=False)):
+            yield "voltages", "potentials that do not rise", "each larger than the one before"

@@ -10,6 +10,8 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from scipy.interpolate import PchipInterpolator
 
 from miecsim.errors import InputError
 from miecsim.plot.scales import decade_limits, decades, length_display, log_values, scaled, superscript, value_limits
@@ -30,12 +32,25 @@ from miecsim.plot.style import (
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array
 
-LEFT, RIGHT, GAP, HEIGHT = 1.35, 0.3, 1.6, 4.8  # cm
+LEFT, RIGHT, GAP, HEIGHT = 1.7, 0.3, 1.95, 4.8  # cm: room for seven characters before an axis
+NARROWEST = 0.01  # of the composition: the shortest axis of it
 ANALYSES = (("D_slope", "slope over √t"), ("D_steps", "steps between rests"), ("D_fit", "full fit"))
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)  # of |error|, between the colours of the map
 EDGES = (0.0, *LEVELS, np.inf)
 FILL = ("#ffffff", "#fff1d6", "#fddc9f", "#f9b95f", "#ee8a3a", "#d55e00", "#a03a00", "#5e1d00")
 BAR = 0.3  # cm
+MAP_LEFT = 1.35  # cm
+NAMED = 0.3  # of the height of the map: lines of constant D t/a^2 at least so high have a name
+FINE = 120  # points along a side, between which the map is drawn
+SQUARE: dict[str, Any] = {"marker": "s", "markersize": 5, "linestyle": "none", "markeredgecolor": "black"}
+POINT: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 2.0,
+    "linestyle": "none",
+    "markerfacecolor": "black",
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.4,
+}
 
 
 def technique_gitt(record: TechniqueRecord) -> Figure:
@@ -73,6 +88,7 @@ def _beside(figure: Figure, first: Axes, index: int, width: float) -> Axes:
 def _limits(axes: Axes, x: Array, y: Array) -> None:
     axes.set_xlim(*value_limits(float(x.min()), float(x.max()), smallest=0.0))
     axes.set_ylim(*value_limits(float(y.min()), float(y.max()), smallest=1e-12))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
 
 def _draw_train(axes: Axes, record: TechniqueRecord) -> None:
@@ -108,23 +124,29 @@ def _draw_diffusivity(axes: Axes, record: TechniqueRecord) -> None:
     power = int(np.floor(np.log10(min(pulses[name][0].min() for name in names))))
     x, curves = 1e-3 * pulses["composition"][0], [pulses[name][0] / 10.0**power for name in names]
     axes.set_yscale("log")
-    for i, curve in enumerate(curves):
-        axes.add_line(Line2D(x, curve, **(_look(i - 1) if i else REFERENCE)))
+    span = value_limits(float(x.min()), float(x.max()), smallest=NARROWEST * float(x.max()))
+    if x.size == 1:
+        axes.axhline(float(curves[0][0]), **REFERENCE)
+    else:
+        axes.add_line(Line2D(x, curves[0], **REFERENCE))
+    for i, curve in enumerate(curves[1:]):
+        axes.add_line(Line2D(x, curve, **_look(i)))
     low, high = decade_limits(np.concatenate(curves))
     axes.set_ylim(low, high)
     if np.floor(np.log10(high)) > np.ceil(np.log10(low)):
         decades(axes.yaxis, low, high)
     else:
         log_values(axes.yaxis, low, high)
-    axes.set_xlim(*value_limits(float(x.min()), float(x.max()), smallest=1e-9))
+    axes.set_xlim(*span)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     axes.set_xlabel("composition / kmol m⁻³")
     axes.set_ylabel(f"D / {superscript(power)} m² s⁻¹")
 
 
 def gitt_map(record: TechniqueRecord) -> Figure:
-    """The map of `gitt_error_map`: |error| of Weppner and Huggins' D over pulse length and particle size; dashed lines
-    of constant D t/a^2; squares where a transient was run, filled with its own error. InputError for the record of
-    another technique."""
+    """The map of `gitt_error_map`: |error| of Weppner and Huggins' D over pulse length and particle size, between the
+    computed points (dots) by monotone cubics in ln t and ln a; dashed lines of constant D t/a^2; squares where a
+    transient was run, filled with its own error. InputError for the record of another technique."""
     if record.technique != "gitt_error_map":
         raise InputError(f'error map of GITT: read a record of "{record.technique}"')
     table = record.tables["map"]
@@ -135,30 +157,70 @@ def gitt_map(record: TechniqueRecord) -> Figure:
     error, tau = (table[name][0][order].reshape(a.size, t.size) for name in ("error", "tau"))
     unit = length_display(float(a.max()))
     with style():
-        figure, (axes,) = panels(SINGLE, [6.0], left=LEFT, right=1.9, top=0.3)
+        handles = [Line2D([], [], label="by formula", **POINT)]
+        spots = np.zeros((0, 2))
+        if "checks" in record.tables:
+            size, pulse = (record.tables["checks"][name][0] for name in ("size", "pulse"))
+            spots = np.log(np.stack([pulse, size * unit.factor], axis=-1))
+            handles.append(Line2D([], [], label="run in time", **SQUARE, markerfacecolor="none"))
+        top = legend_height(len(handles), 2)
+        figure, (axes,) = panels(SINGLE, [6.0], left=MAP_LEFT, right=1.9, top=top)
         y = a * unit.factor
-        axes.contourf(t, y, np.abs(error), EDGES, colors=FILL)
+        fine_t, fine_y = np.geomspace(t[0], t[-1], FINE), np.geomspace(y[0], y[-1], FINE)
+        axes.contourf(fine_t, fine_y, np.abs(_between(t, y, error, fine_t, fine_y)), EDGES, colors=FILL)
+        axes.plot(*(grid.ravel() for grid in np.meshgrid(t, y)), **POINT, clip_on=False)
         axes.set_xscale("log")
         axes.set_yscale("log")
         decades(axes.xaxis, float(t[0]), float(t[-1]))
         decades(axes.yaxis, float(y[0]), float(y[-1]))
-        _scaled_times(axes, t, y, tau)
+        _scaled_times(axes, t, y, tau, spots)
         axes.set_xlabel("length of a pulse / s")
         axes.set_ylabel(f"size a / {unit.unit}")
         if "checks" in record.tables:
             _checks(axes, record, unit.factor)
         _bar(figure, axes)
+        legend(figure, handles, columns=2, left=MAP_LEFT)
     return figure
 
 
-def _scaled_times(axes: Axes, t: Array, y: Array, tau: Array) -> None:
+def _between(t: Array, y: Array, values: Array, fine_t: Array, fine_y: Array) -> Array:
+    """`values` (y, t) on a finer grid, interpolated over the logarithms of both by cubics without overshoot."""
+    along = PchipInterpolator(np.log(t), values, axis=1)(np.log(fine_t))
+    return np.asarray(PchipInterpolator(np.log(y), along, axis=0)(np.log(fine_y)))
+
+
+def _scaled_times(axes: Axes, t: Array, y: Array, tau: Array, spots: Array) -> None:
+    """Lines of constant tau = D t/a^2 (y, t), straight in logarithms, named away from the `spots` (n, 2) in ln t, ln y.
+
+    The shortest, in the corners, go without a name.
+    """
     powers = np.arange(np.ceil(np.log10(tau.min())), np.floor(np.log10(tau.max())) + 1)
-    if powers.size:
-        shown = powers[:: int(np.ceil(powers.size / 6))]
-        lines = axes.contour(t, y, np.log10(tau), shown, colors=GREY, linewidths=0.6, linestyles="--")
-        labels = axes.clabel(lines, fmt=lambda p: f"Dt/a² = {superscript(round(p))}", fontsize=SMALL, colors="black")
-        for label in labels:
+    axes.set_xlim(t[0], t[-1])
+    axes.set_ylim(y[0], y[-1])
+    box = axes.get_window_extent()
+    angle = float(np.degrees(np.arctan2(box.height / np.log(y[-1] / y[0]), 2 * box.width / np.log(t[-1] / t[0]))))
+    for p in powers[:: max(int(np.ceil(powers.size / 6)), 1)]:
+        ratio = 10.0**p / (tau[0, 0] * y[0] ** 2 / t[0])
+        low, high = max(y[0], np.sqrt(t[0] / ratio)), min(y[-1], np.sqrt(t[-1] / ratio))
+        ends = np.array([low, high])
+        axes.add_line(Line2D(ratio * ends**2, ends, color=GREY, linewidth=0.6, linestyle="--"))
+        if np.log(high / low) > NAMED * np.log(y[-1] / y[0]):
+            name = f"Dt/a² = {superscript(round(p))}"
+            place = _free_place(low, high, ratio, spots)
+            label = axes.text(*place, name, fontsize=SMALL, ha="center", va="center", rotation=angle)
             label.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+
+
+def _free_place(low: float, high: float, ratio: float, spots: Array) -> tuple[float, float]:
+    """(t, y) on t = ratio y^2 between y = low and high, far from the spots and from the ends of the line."""
+    along = np.linspace(0, 1, 21)[1:-1]
+    height = np.log(low) + along * np.log(high / low)
+    line = np.stack([np.log(ratio) + 2 * height, height], axis=-1)
+    room = np.minimum(along, 1 - along) * np.hypot(*(line[-1] - line[0]))
+    for spot in spots:
+        room = np.minimum(room, np.hypot(*(line - spot).T))
+    best = int(np.argmax(room))
+    return float(np.exp(line[best, 0])), float(np.exp(line[best, 1]))
 
 
 def _checks(axes: Axes, record: TechniqueRecord, factor: float) -> None:
@@ -166,7 +228,7 @@ def _checks(axes: Axes, record: TechniqueRecord, factor: float) -> None:
     size, pulse, error = (record.tables["checks"][name][0] for name in ("size", "pulse", "error"))
     for a, t, value in zip(size, pulse, error, strict=True):
         fill = FILL[int(norm(abs(value)))]
-        axes.plot(t, a * factor, "s", markersize=5, markerfacecolor=fill, markeredgecolor="black", clip_on=False)
+        axes.plot(t, a * factor, **SQUARE, markerfacecolor=fill, clip_on=False)
 
 
 def _bar(figure: Figure, axes: Axes) -> None:

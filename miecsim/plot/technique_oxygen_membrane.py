@@ -8,26 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import decade_limits, decades, length_display, scaled, value_limits
-from miecsim.plot.style import (
-    COLOURS,
-    GREY,
-    REFERENCE,
-    SINGLE,
-    SMALL,
-    legend,
-    legend_height,
-    panels,
-    series,
-    style,
-)
+from miecsim.plot.style import COLOURS, GREY, REFERENCE, SINGLE, SMALL, legend, legend_height, panels, style
+from miecsim.plot.technique_common import EXACT, LEFT, MODEL, expect, logarithmic
 from miecsim.techniques.record import TechniqueRecord
 
-LEFT = 1.6  # cm
-MODEL: dict[str, Any] = series(0) | {"linestyle": "none", "markersize": 2.8}
 SURFACES: dict[str, Any] = {"color": COLOURS[2], "linewidth": 1.0, "linestyle": (0, (1, 1))}
-EXACT: dict[str, Any] = {"color": COLOURS[1], "linewidth": 1.0}
 LABELLED = (
     ("model", "flux", "voltage", MODEL),
     ("Wagner between gases", "wagner", "wagner_voltage", REFERENCE),
@@ -42,8 +28,7 @@ def technique_oxygen_membrane(record: TechniqueRecord) -> Figure:
 
     InputError for the record of another technique.
     """
-    if record.technique != "oxygen_membrane":
-        raise InputError(f'figure of an oxygen membrane: read a record of "{record.technique}"')
+    expect(record, "oxygen_membrane", "an oxygen membrane")
     table = record.tables["membrane"]
     order = np.argsort(table["thickness"][0])
     show = length_display(float(table["thickness"][0].max()))
@@ -61,11 +46,8 @@ def technique_oxygen_membrane(record: TechniqueRecord) -> Figure:
         flux.set_xscale("log")
         flux.set_xlim(*limits)
         decades(flux.xaxis, *limits)
-        flux.set_yscale("log")
-        low, high = decade_limits(np.abs(np.concatenate([table[n][0] for n in ("flux", "with_surfaces")])))
-        flux.set_ylim(low, high)
-        decades(flux.yaxis, low, high)
-        flux.set_ylabel("|j(O₂)| / mol m⁻² s⁻¹")
+        logarithmic(flux, [np.abs(table[n][0]) for n in ("flux", "with_surfaces")])
+        flux.set_ylabel("|j(O₂)| / mol s⁻¹" if table["flux"][1] == "mol/s" else "|j(O₂)| / mol m⁻² s⁻¹")
         critical = [2 * one.true for one in record.compared if one.quantity == "characteristic thickness"]
         for axes in (flux, voltage):
             for each in critical:

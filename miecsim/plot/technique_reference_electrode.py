@@ -27,7 +27,7 @@ from miecsim.plot.style import (
     style,
 )
 from miecsim.techniques.record import Table, TechniqueRecord
-from miecsim.typing import Array
+from miecsim.typing import Array, Complex
 
 LEFT, RIGHT, GAP, HEIGHTS = 1.35, 0.3, 1.75, (3.6, 3.0)  # cm
 RAILS = (("Phi_ion", "Φ_ion", BLUE), ("Phi_eon", "Φ_eon", VERMILLION))
@@ -37,8 +37,8 @@ OPEN: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "
 def technique_reference_electrode(record: TechniqueRecord) -> Figure:
     """Potentials of both rails at direct current with the readings, bars as wide as the electrodes; below, the local
     reaction, circles from the curvature of readings. Right, with frequencies: magnitude and phase of the reaction
-    along the electrode at the lowest, middle and highest. Dashed black lines are the two-rail line. InputError for the
-    record of another technique."""
+    along the electrode at the lowest, middle and highest, with a gap where it is rounding. Dashed black lines are the
+    two-rail line. InputError for the record of another technique."""
     if record.technique != "reference_electrode":
         raise InputError(f'figure of the reference electrode: read a record of "{record.technique}"')
     waves = "waves" in record.tables
@@ -127,8 +127,18 @@ def _waves(upper: Axes, lower: Axes, waves: Table) -> None:
         _depths(lower, x, named=True)
         for label, how in (("", {"color": COLOURS[k + 3]}), (", line", REFERENCE | {"zorder": 3.0})):
             wave = table[f"reaction real{label}"][here] + 1j * table[f"reaction imaginary{label}"][here]
-            mean = np.trapezoid(wave, x) / thickness
+            mean = np.trapezoid(np.nan_to_num(wave), x) / thickness
             upper.plot(factor * x, np.abs(wave / mean), **how)
-            lower.plot(factor * x, np.degrees(np.unwrap(np.angle(wave / mean))), **how)
+            lower.plot(factor * x, _phase(wave / mean), **how)
     upper.set_ylabel("|reaction| / |mean|")
     lower.set_ylabel("phase to mean / °")
+
+
+def _phase(wave: Complex) -> Array:
+    """Continuous phase [degrees], nan where the wave is; from the left, and beyond a gap from the right."""
+    phase = np.full(wave.size, np.nan)
+    lost = np.flatnonzero(np.isnan(wave))
+    ends = (slice(0, lost[0]), slice(lost[-1] + 1, wave.size)) if lost.size else (slice(0, wave.size),)
+    for part, way in zip(ends, (1, -1), strict=False):
+        phase[part] = np.degrees(np.unwrap(np.angle(wave[part][::way])))[::way]
+    return phase

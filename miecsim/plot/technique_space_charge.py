@@ -1,4 +1,4 @@
-"""Space charge as its papers draw it: profiles at a grain boundary, the two arcs, and the capacitance of a contact."""
+"""Space charge at a grain boundary as its papers draw it: the profiles, and the arcs of bulk and boundary."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
+from miecsim.plot.nyquist import nyquist_axes, nyquist_marks
 from miecsim.plot.scales import decade_limits, decades, impedance_display, length_display, value_limits
-from miecsim.plot.style import GREY, REFERENCE, SINGLE, SMALL, legend, legend_height, panels, series, style
+from miecsim.plot.style import GREY, POINT, SINGLE, legend, legend_height, panels, series, style
+from miecsim.plot.technique_common import LEFT, MODEL, expect
+from miecsim.plot.window import nyquist_window
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array
 
-LEFT = 1.6  # cm
+RIGHT = 0.35  # cm
+SHAPE = (0.3, 1.0)  # height over width of the arcs' axes, least and most
 SHOWN = 1e-2  # of the highest potential: how far from the core the profiles are drawn
-MODEL: dict[str, Any] = series(0) | {"linestyle": "none", "markersize": 2.8}
-
-
-def _expect(record: TechniqueRecord, technique: str) -> None:
-    if record.technique != technique:
-        raise InputError(f'figure of {technique.replace("_", " ")}: read a record of "{record.technique}"')
 
 
 def technique_space_charge(record: TechniqueRecord) -> Figure:
@@ -30,7 +27,7 @@ def technique_space_charge(record: TechniqueRecord) -> Figure:
 
     InputError for the record of another technique.
     """
-    _expect(record, "space_charge")
+    expect(record, "space_charge", "space charge")
     table = record.tables["profile"]
     x, phi = table["position"][0], table["potential"][0]
     names = [name for name in table if name not in ("position", "potential")]
@@ -59,24 +56,31 @@ def technique_space_charge(record: TechniqueRecord) -> Figure:
 
 
 def space_charge_arcs(record: TechniqueRecord) -> Figure:
-    """-Im Z over Re Z of the boundary and the bulk, with the direct-current resistances of bulk and whole as ticks on
-    the axis. InputError for the record of another technique."""
-    _expect(record, "space_charge")
+    """-Z'' over Z' of the boundary and the bulk on equal axes, decades marked, with the direct-current resistances of
+    the bulk and of the whole on the real axis. InputError for the record of another technique."""
+    expect(record, "space_charge", "space charge")
     table = record.tables["spectrum"]
-    resistances = record.tables["resistances"]
-    real, imaginary = table["Z_real"][0], -table["Z_imag"][0]
-    show = impedance_display("ohm m^2", float(real.max()))
+    order = np.argsort(table["frequency"][0])
+    f, Z = table["frequency"][0][order], (table["Z_real"][0] + 1j * table["Z_imag"][0])[order]
+    window = nyquist_window([(f, Z)], shapes=SHAPE)
+    show = impedance_display("ohm m^2", max(map(abs, window.x)))
+    room = SINGLE - LEFT - RIGHT
+    height = room * (window.y[1] - window.y[0]) / (window.x[1] - window.x[0])
+    marks = [_parallel(record.tables["resistances"][name][0]) for name in ("bulk", "whole")]
     with style():
-        figure, (axes,) = panels(SINGLE, [4.4], left=LEFT, top=legend_height(2, 2))
-        axes.add_line(Line2D(show.factor * real, show.factor * imaginary, **MODEL))
-        marks = [_parallel(resistances[name][0]) for name in ("bulk", "whole")]
-        for mark in marks:
-            axes.axvline(show.factor * mark, **REFERENCE)
-        axes.set_xlim(0.0, 1.05 * show.factor * float(real.max()))
-        axes.set_ylim(0.0, 1.2 * show.factor * float(imaginary.max()))
-        axes.set_xlabel(f"Re Z / {show.unit}")
-        axes.set_ylabel(f"−Im Z / {show.unit}")
-        handles = [Line2D([], [], label="model", **MODEL), Line2D([], [], label="bulk, whole (DC)", **REFERENCE)]
+        figure, (axes,) = panels(SINGLE, [height], left=LEFT, right=RIGHT, top=legend_height(2, 2))
+        axes.add_line(Line2D(show.factor * Z.real, -show.factor * Z.imag, **MODEL))
+        nyquist_axes(axes, window, show)
+        nyquist_marks(axes, window, [(f, Z)], show.factor, (room / POINT, height / POINT))
+        direct: dict[str, Any] = {
+            "color": "black",
+            "linestyle": "none",
+            "marker": "|",
+            "markersize": 8,
+            "markeredgewidth": 1.2,
+        }
+        axes.add_line(Line2D([show.factor * mark for mark in marks], [0.0, 0.0], clip_on=False, zorder=5, **direct))
+        handles = [Line2D([], [], label="model", **MODEL), Line2D([], [], label="bulk, whole (DC)", **direct)]
         legend(figure, handles, columns=2, left=LEFT)
     return figure
 
@@ -84,33 +88,3 @@ def space_charge_arcs(record: TechniqueRecord) -> Figure:
 def _parallel(values: Array) -> float:
     """Resistance of all carriers side by side."""
     return float(1 / np.sum(1 / values))
-
-
-def contact_capacitance_curve(record: TechniqueRecord) -> Figure:
-    """C over V with its formula, and the error of the formula. InputError for the record of another technique."""
-    _expect(record, "contact_capacitance")
-    table = record.tables["capacitance"]
-    V, C, formula = (table[name][0] for name in ("voltage", "capacitance", "formula"))
-    with style():
-        handles = [Line2D([], [], label="model", **MODEL), Line2D([], [], label="formula", **REFERENCE)]
-        figure, (top, bottom) = panels(SINGLE, [4.0, 1.8], left=LEFT, top=legend_height(2, 2))
-        top.add_line(Line2D(V, 1e2 * C, **MODEL))
-        top.add_line(Line2D(V, 1e2 * formula, **REFERENCE))
-        low, high = decade_limits(1e2 * np.concatenate([C, formula]))
-        top.set_yscale("log")
-        top.set_ylim(low, high)
-        decades(top.yaxis, low, high)
-        top.set_ylabel("C / µF cm⁻²")
-        bulk = [one for one in record.compared if one.quantity == "carriers of the bulk"]
-        for one in bulk:
-            text = f"1/C²: N = {one.textbook:.4g} {one.unit} ({100 * one.error:+.2g} %)"
-            top.text(0.97, 0.95, text, transform=top.transAxes, fontsize=SMALL, va="top", ha="right")
-        off = 100 * (formula / C - 1)
-        bottom.axhline(0.0, color=GREY, linewidth=0.5)
-        bottom.add_line(Line2D(V, off, **MODEL))
-        bottom.set_ylim(*value_limits(min(0.0, float(off.min())), max(0.0, float(off.max())), smallest=1e-4))
-        bottom.set_ylabel("error / %")
-        bottom.set_xlim(*value_limits(float(V[0]), float(V[-1]), smallest=1e-3))
-        bottom.set_xlabel("V / V")
-        legend(figure, handles, columns=2, left=LEFT)
-    return figure

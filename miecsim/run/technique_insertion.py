@@ -15,10 +15,15 @@ from miecsim.techniques.pitt import pitt
 from miecsim.techniques.record import TechniqueRecord
 
 
+def _tolerance(relative: float | None) -> Tolerance | None:
+    return None if relative is None else Tolerance(relative)
+
+
 def _pitt(bench: Bench) -> TechniqueRecord:
     p = bench.parameters(Pitt)
-    tolerance = Tolerance(p.tolerance)
-    return pitt(bench.system, p.potentials, p.duration, start=p.start, electron=p.electron, tolerance=tolerance)
+    return pitt(
+        bench.system, p.potentials, p.duration, start=p.start, electron=p.electron, tolerance=_tolerance(p.tolerance)
+    )
 
 
 def _gitt(bench: Bench) -> TechniqueRecord:
@@ -33,7 +38,8 @@ def _gitt(bench: Bench) -> TechniqueRecord:
         cut_off=p.cut_off,
         window=(p.window[0], p.window[1]),
         electron=p.electron,
-        tolerance=Tolerance(p.tolerance),
+        tolerance=_tolerance(p.tolerance),
+        progress=bench.tell,
     )
 
 
@@ -47,7 +53,9 @@ def _gitt_error_map(bench: Bench) -> TechniqueRecord:
         return system_of(replace(bench.case, layers=layers), bench.experiment, None)
 
     spots = [(spot.size, spot.pulse) for spot in p.spots]
-    return gitt_error_map(build, p.sizes, p.pulses, rest=p.rest, swing=p.swing, checks=spots, electron=p.electron)
+    return gitt_error_map(
+        build, p.sizes, p.pulses, rest=p.rest, swing=p.swing, checks=spots, electron=p.electron, progress=bench.tell
+    )
 
 
 RUNNERS: dict[str, Runner] = {

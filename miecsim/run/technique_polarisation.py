@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from miecsim.case.data import AcceptorDopedCeria
 from miecsim.case.laws import Law
 from miecsim.case.technique_polarisation import (
     BruceVincent,
@@ -90,16 +91,30 @@ def _bruce_vincent(bench: Bench) -> TechniqueRecord:
     )
 
 
+def _cells(bench: Bench) -> dict[str, int]:
+    """The number of cells, where the case says one."""
+    cells = bench.case.grid.cells
+    return {} if cells is None else {"cells": cells}
+
+
 def _hebb_wagner(bench: Bench) -> TechniqueRecord:
-    p, cells = bench.parameters(HebbWagner), bench.case.grid.cells
-    count = {} if cells is None else {"cells": cells}
-    return hebb_wagner(bench.model, p.voltages, ion=p.ion, fit_up_to=p.fit_up_to, progress=bench.tell, **count)
+    p = bench.parameters(HebbWagner)
+    material = bench.case.layers[0].material
+    return hebb_wagner(
+        bench.model,
+        p.voltages,
+        ion=p.ion,
+        fit_up_to=p.fit_up_to,
+        reference=material.pO2 if isinstance(material, AcceptorDopedCeria) else p.reference,
+        area=bench.case.area,
+        progress=bench.tell,
+        **_cells(bench),
+    )
 
 
 def _oxygen_membrane(bench: Bench) -> TechniqueRecord:
-    p, cells = bench.parameters(OxygenMembrane), bench.case.grid.cells
+    p = bench.parameters(OxygenMembrane)
     R = p.surface_resistance or (0.0,)
-    count = {} if cells is None else {"cells": cells}
     return oxygen_membrane(
         bench.model,
         p.high,
@@ -108,8 +123,9 @@ def _oxygen_membrane(bench: Bench) -> TechniqueRecord:
         thicknesses=p.thicknesses,
         reference=ATMOSPHERE if p.reference is None else p.reference,
         ion=p.ion,
+        area=bench.case.area,
         progress=bench.tell,
-        **count,
+        **_cells(bench),
     )
 
 

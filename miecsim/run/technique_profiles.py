@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from miecsim.case.technique_profiles import ReferenceElectrode, SpaceCharge
+from miecsim.case.technique_profiles import ContactCapacitance, ReferenceElectrode, SpaceCharge
 from miecsim.run.technique import Bench, Runner
+from miecsim.techniques.contact_capacitance import contact_capacitance
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.techniques.reference_electrode import reference_electrode
 from miecsim.techniques.space_charge import space_charge
@@ -22,7 +23,20 @@ def _space_charge(bench: Bench) -> TechniqueRecord:
     return space_charge(bench.model, per_debye=p.per_debye, frequency=frequency)
 
 
+def _contact_capacitance(bench: Bench) -> TechniqueRecord:
+    p = bench.parameters(ContactCapacitance)
+    return contact_capacitance(
+        bench.model,
+        p.voltages,
+        flat_band=p.flat_band,
+        area=bench.case.area,
+        per_debye=p.per_debye,
+        progress=bench.tell,
+    )
+
+
 RUNNERS: dict[str, Runner] = {
     "reference_electrode": _reference_electrode,
     "space_charge": _space_charge,
+    "contact_capacitance": _contact_capacitance,
 }

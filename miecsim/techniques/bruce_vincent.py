@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from miecsim.errors import InputError
+from miecsim.grid.spacing import resolved
 from miecsim.grid.stack import Mesh
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Model
@@ -33,19 +35,23 @@ from miecsim.techniques.record import Compared, Table, TechniqueRecord
 from miecsim.typing import Array, Complex
 
 BY_IMPEDANCE, KNOWN = "interfaces by impedance", "interfaces known"
-DECADES = (3e-3, 1e9)  # of the reciprocal relaxation time: ends of the default spectra
+DECADES = (3e-3, 1e9)  # of the reciprocal relaxation time, slowest and fastest: ends of the default spectra
+PER_DECADE = 9
 SMALL_SIGNAL = 0.5  # thermal voltages across the electrolyte, above which a step is remarked
+FINEST, GROWTH, COARSEST = 3e-4, 1.1, 1 / 20  # of a layer: cells at its ends, over its smaller share of the current
+REMARKED, REFUSED = 1e-3, 0.05  # of the bulk, added by the grid; of the steady current, not reached at the end
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One step of the voltage V [V]: its run, the steady current [A], the spectra before and after, and resistances
-    [ohm] of the interfaces, before and after, as read and as they are."""
+    """One step of the voltage V [V]: its run, the first, the last and the steady current [A], the spectra before and
+    after, and resistances [ohm] of the interfaces, before and after, as read and as they are."""
 
     voltage: float
     trace: Trace
     first: float
     last: float
+    steady: float
     before: Complex
     after: Complex
     read: tuple[float, float]
@@ -75,23 +81,30 @@ def bruce_vincent(
     anion meets neither. frequency [Hz] of the spectra before and after each step, from which the interfaces' resistance
     is read: from the intercept at the highest frequency, which counts as the bulk, to the valley between the arc of the
     interfaces and that of diffusion (0 where there is no such arc). The first current is V over bulk and interfaces: no
-    instrument is quick enough for it. duration [s] (default: 100 mean relaxation times).
+    instrument is quick enough for it. duration [s] (default: 100 mean relaxation times of the cell, or of the
+    electrolyte alone where that is slower). mesh: default graded towards the electrodes; one that adds more than 5 % to
+    the bulk at high frequency, where half a cell at each electrode lets the cation alone pass, is refused.
 
     True is sigma_+/(sigma_+ + sigma_-) of the model at rest, (sigma_+ + sigma_cross)/(sum of all) where flows couple.
     Tables: 'current' (every step in time), 'steps' (one row for each voltage), 'spectra'. InputError for another kind
-    of model, voltages that are not positive, or interfaces that take the whole voltage.
+    of model, voltages that are not positive, a grid too coarse, or interfaces that take the whole voltage.
     """
     V = np.atleast_1d(array(voltages))
     positive("Bruce-Vincent", voltages=V)
     sigma_c, sigma_a = two_carriers(model, cation, anion)
     law = contact or Reversible()
-    rest = solve_steady(blocking_cell(model, cation, area=area, mesh=mesh, contact=law))
-    slow = relaxation_time(rest)
-    duration = SETTLED * slow if duration is None else duration
-    f = np.geomspace(*DECADES, 101) / (2 * np.pi * slow) if frequency is None else np.sort(np.atleast_1d(frequency))
+    cross = np.array([getattr(layer, "sigma_cross", 0.0) for layer in model.layers])
+    mesh = mesh or _graded(model, sigma_c + cross, sigma_a + cross)
+    rest, bare = (
+        solve_steady(blocking_cell(model, cation, area=area, mesh=mesh, contact=one)) for one in (law, Reversible())
+    )
+    # interfaces that outweigh the salt relax first and hide its own time in the mean
+    times = relaxation_time(rest), relaxation_time(bare)
+    added = _added_by_grid(bare, mean_conductivity(model, sigma_c + sigma_a + 2 * cross), min(times))
+    duration = SETTLED * max(times) if duration is None else duration
+    f = _frequencies(times) if frequency is None else np.sort(np.atleast_1d(frequency))
     positive("Bruce-Vincent", duration=duration, frequency=f)
     readings = [_read(rest, law, float(v), duration, f, tolerance) for v in V]
-    cross = np.array([getattr(layer, "sigma_cross", 0.0) for layer in model.layers])
     c, a = mean_conductivity(model, sigma_c + cross), mean_conductivity(model, sigma_a + cross)
     compared = tuple(
         Compared("t_cation", reading.number(how), c / (c + a), "-", f"{how}, {1e3 * reading.voltage:.6g} mV")
@@ -103,7 +116,7 @@ def bruce_vincent(
         "steps": _steps(readings, c / (c + a), rest, area is None),
         "spectra": _spectra(readings, f, "ohm m^2" if area is None else "ohm"),
     }
-    remarks = _remarks(model, readings, rest.system.laws.state_map.thermal_voltage)
+    remarks = (*_unresolved(readings, added), *_remarks(model, readings, rest.system.laws.state_map.thermal_voltage))
     return TechniqueRecord(
         "bruce_vincent", tables, compared, remarks, max(reading.trace.conservation for reading in readings)
     )
@@ -118,7 +131,39 @@ def interface_resistance(Z: Complex) -> float:
     if not arcs:
         return 0.0
     valley = min(arcs, key=lambda k: float(y[k]))
-    return float(Z[valley].real - Z[-1].real)
+    return max(float(Z[valley].real - Z[-1].real), 0.0)  # an arc above all frequencies ends in rounding
+
+
+def _graded(model: Model, sigma_c: Array, sigma_a: Array) -> Mesh:
+    """Cells of every layer so small at its ends that what they add to the bulk is of the order of FINEST."""
+    share = np.minimum(sigma_c, sigma_a) / (sigma_c + sigma_a)
+    cells = [
+        resolved(layer.thickness, FINEST * float(t) * layer.thickness, GROWTH, COARSEST * layer.thickness)
+        for layer, t in zip(model.layers, share, strict=True)
+    ]
+    return Mesh(cells=cells)
+
+
+def _added_by_grid(bare: OperatingPoint, sigma: float, time: float) -> float:
+    """Share of the bulk, L/sigma [ohm m2], that the grid adds to it above every frequency. InputError above REFUSED.
+
+    The anion is blocked at the metal and stored at the middle of the first cell: between them the cation alone carries.
+    """
+    beyond = np.array([DECADES[1] ** 2 / time])
+    bulk = bare.system.model.thickness / (sigma * bare.system.area)
+    added = float(impedance(bare, beyond).Z[0].real) / bulk - 1
+    if added > REFUSED:
+        raise InputError(
+            f"Bruce-Vincent: the grid adds {100 * added:.2g} % to the bulk resistance, and so to t_+; make the cells "
+            "at the electrodes smaller (more of them, or graded), or leave the grid to the technique"
+        )
+    return added
+
+
+def _frequencies(times: tuple[float, float]) -> Array:
+    """Of the default spectra [Hz], for relaxation times [s] of the cell and of its electrolyte alone."""
+    ends = DECADES[0] / (2 * np.pi * max(times)), DECADES[1] / (2 * np.pi * min(times))
+    return np.geomspace(*ends, int(np.ceil(PER_DECADE * np.log10(ends[1] / ends[0]))) + 1)
 
 
 def _read(
@@ -132,7 +177,8 @@ def _read(
     last = float(trace.of(PLUS)[1][-1])
     read = interface_resistance(before), interface_resistance(later)
     known = 2 * _resistance(law, 0.0) / rest.system.area, _steady_interfaces(after, law)
-    return _Reading(V, trace, V / (float(before[-1].real) + read[0]), last, before, later, read, known)
+    first = V / (float(before[-1].real) + read[0])
+    return _Reading(V, trace, first, last, float(after.currents[0]), before, later, read, known)
 
 
 def _resistance(law: Element | Reversible, drive: float) -> float:
@@ -193,6 +239,20 @@ def _spectra(readings: list[_Reading], f: Array, unit: str) -> Table:
     return columns
 
 
+def _unresolved(readings: list[_Reading], added: float) -> list[str]:
+    """What the grid and the duration leave out, where that is more than REMARKED."""
+    out = []
+    if added > REMARKED:
+        out.append(
+            f"the grid adds {100 * added:.2g} % to the bulk at high frequency, and as much to t_+: its cells at the "
+            "electrodes are too large"
+        )
+    early = max((abs(r.last / r.steady - 1) for r in readings), default=0.0)
+    if early > REMARKED:
+        out.append(f"the run ends while the current is still {100 * early:.2g} % off its steady value")
+    return out
+
+
 def _remarks(model: Model, readings: list[_Reading], thermal: float) -> tuple[str, ...]:
     """What limits the formula, in numbers."""
     out = []
@@ -210,6 +270,10 @@ def _remarks(model: Model, readings: list[_Reading], thermal: float) -> tuple[st
     elif readings[0].known[0] > 0:
         off = max(abs(read / known - 1) for r in readings for read, known in zip(r.read, r.known, strict=True))
         out.append(f"the arc of the interfaces reads their resistance within {100 * off:.2g} %")
+        bulk = readings[0].voltage / readings[0].first - readings[0].read[0]
+        times = readings[0].known[0] / bulk
+        if times > 1:
+            out.append(f"the interfaces outweigh the bulk: 1 % of their resistance is {times:.2g} % of t_+")
     if any(getattr(layer, "sigma_cross", 0.0) != 0 for layer in model.layers):
         out.append("flows of the two carriers are coupled: the steady current gives the current fraction, not t_+")
     return tuple(out)

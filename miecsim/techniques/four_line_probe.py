@@ -76,7 +76,8 @@ def four_line_probe(
 
     The textbook reads sigma = g/(V/I) with three g: the slab's (2/pi w) ln[2 cosh(pi s/2t)] (exact for lines on an
     endless slab), the thin slab's s/(w t) and the thick one's (2 ln 2)/(pi w). True is the conductivity of the carrier
-    in the layer below the middle of the probe. Tables: 'readings' (one row for each), 'impedance'.
+    in the layer below the middle of the probe. Tables: 'readings' (one row for each), 'slab' (where
+    each layer ends along x, and its conductivity), 'impedance'.
     Raises InputError for a probe that does not fit on the slab and for a carrier that is not there.
     """
     line = spacing / 50 if line is None else line
@@ -91,7 +92,13 @@ def four_line_probe(
     R = np.array([_four_terminal(dc_admittance(point)[None].astype(complex))[0].real for point in points])
     sigma = [_true(model, probe, carrier) for probe in probes]
     read = {how: _textbook(how, probes, R) for how in ("slab", "thin slab", "thick slab")}
-    tables: dict[str, Table] = {"readings": _readings(model, probes, R, np.array(sigma), read)}
+    tables: dict[str, Table] = {
+        "readings": _readings(model, probes, R, np.array(sigma), read),
+        "slab": {
+            "end": (_ends(model), "m"),
+            "conductivity": (np.array([_of_layer(model, i, carrier) for i in range(len(model.layers))]), "S/m"),
+        },
+    }
     if frequency is not None:
         f = np.atleast_1d(array(frequency))
         tables["impedance"] = {"frequency": (f, "Hz"), **_spectrum(points[0], f)}
@@ -150,12 +157,20 @@ def _four_terminal(Y: Complex) -> Complex:
 
 def _true(model: Model, probe: _Probe, carrier: str) -> float:
     """sigma [S/m] of the carrier in the layer below the middle of the probe."""
-    ends = np.cumsum([layer.thickness for layer in model.layers])
-    layer = model.layers[int(np.searchsorted(ends, model.thickness / 2 + probe.offset))]
+    return _of_layer(model, int(np.searchsorted(_ends(model), model.thickness / 2 + probe.offset)), carrier)
+
+
+def _ends(model: Model) -> Array:
+    """Where each layer ends along x [m]."""
+    return np.cumsum([layer.thickness for layer in model.layers])
+
+
+def _of_layer(model: Model, index: int, carrier: str) -> float:
+    """sigma [S/m] of the carrier in one layer."""
+    layer = model.layers[index]
     if not isinstance(layer, ChargedLayer):
         return layer.sigma_ion if carrier == "ion" else layer.sigma_eon
-    index = [c.name for c in layer.carriers].index(carrier)
-    return layer.sigma(index, model.temperature)
+    return layer.sigma([c.name for c in layer.carriers].index(carrier), model.temperature)
 
 
 def _textbook(how: str, probes: Sequence[_Probe], R: Array) -> Array:
@@ -172,6 +187,7 @@ def _readings(
     return {
         "thickness": (np.array([p.thickness for p in probes]), "m"),
         "spacing": (np.array([p.spacing for p in probes]), "m"),
+        "position": (np.array([model.thickness / 2 + p.offset for p in probes]), "m"),
         "edge distance": (edge, "m"),
         "width": (np.array([p.width for p in probes]), "m"),
         "resistance": (R, "ohm"),

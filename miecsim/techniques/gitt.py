@@ -16,6 +16,7 @@ from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.solvers.transient.protocol import Limit, Step, pulse_train
 from miecsim.solvers.transient.run import Tolerance, solve_transient
+from miecsim.solvers.transient.tell import Teller
 from miecsim.solvers.transient.trace import Trace
 from miecsim.system import System
 from miecsim.techniques.checks import array, finite, positive
@@ -72,6 +73,7 @@ def gitt(
     window: tuple[float, float] = (0.05, 1.0),
     electron: str = "electron",
     tolerance: Tolerance | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> TechniqueRecord:
     """`count` pulses of `amperes` [A] (A/m2 where the system has no area) for `pulse` [s], each with a rest of `rest`
     [s].
@@ -79,7 +81,8 @@ def gitt(
     system: see `host.host_of`; current and E are those of the electrons' terminal, so that a negative current inserts
     ions. start [V]: E of the equilibrium at the beginning (default: the reference state). cut_off [V]: E that ends the
     run; pulses not finished by then are not read. window: shares of a pulse between which dE/d sqrt(t) is fitted.
-    tolerance of the time steps: by default one that resolves a pulse to 1e-3.
+    tolerance of the time steps: by default one that resolves a pulse to 1e-3. progress is told which step is run, and
+    the share of the train that is over.
 
     Each pulse gives D_chem three times: by the slope of E over sqrt(t); by the steps of E between rests and along the
     pulse, its jump extrapolated to t = 0; and by a least-squares fit of the exact response of the body to all pulses so
@@ -98,7 +101,8 @@ def gitt(
         limits = [Limit("voltage", host.electron, "below" if amperes < 0 else "above", cut_off, ends_run=True)]
     train = pulse_train(host.electron, amperes, pulse, rest, count, limits)
     swing = abs(amperes * pulse / (host.charge * FARADAY * host.volume * c0))
-    trace = solve_transient(point, train, tolerance=tolerance or tolerance_for(swing))
+    tell = None if progress is None else Teller(progress, train)
+    trace = solve_transient(point, train, tolerance=tolerance or tolerance_for(swing), progress=tell)
     pulses = _pulses(trace, host, point.voltages[host.system.terminals.index(host.electron)], train)
     if not pulses:
         raise InputError(f"gitt: the cut-off of {cut_off} V was reached within the first pulse")
@@ -262,13 +266,15 @@ def gitt_error_map(
     swing: float = 1e-3,
     checks: Sequence[tuple[float, float]] = (),
     electron: str = "electron",
+    progress: Callable[[str, float], None] | None = None,
 ) -> TechniqueRecord:
     """Error of Weppner and Huggins' D over pulse length and particle size, by formula, with spot checks by transient.
 
     build(size) is the electrode of that size [m]; sizes [m] and pulses [s] span the map; rest [s] after each pulse
     (default: long enough to relax to 1e-6). checks: (size, pulse) pairs at which one pulse is run through `gitt`, with
     a current that moves the composition by the share `swing`. Tables: map (one row for each pair: size, pulse, tau,
-    error), checks (size, pulse, error by transient, by formula). D_chem is that of the reference state.
+    error), checks (size, pulse, error by transient, by formula). D_chem is that of the reference state. progress is
+    told which transient is run, and the share of them that is over.
     """
     a, t_p = (np.atleast_1d(array(values)) for values in (sizes, pulses))
     positive("gitt error map", sizes=a, pulses=t_p, swing=swing, **({} if rest is None else {"rest": rest}))
@@ -288,7 +294,11 @@ def gitt_error_map(
             "error": (array(error), "-"),
         }
     }
-    runs = [_check(build(s), p, resting(s), swing, electron) for s, p in checks]
+    runs = []
+    for k, (s, p) in enumerate(checks):
+        if progress is not None:
+            progress(f"transient {k + 1} of {len(checks)}", k / len(checks))
+        runs.append(_check(build(s), p, resting(s), swing, electron))
     compared = tuple(Compared("D_chem", D * (1 + run.error), D, "m^2/s", run.how) for run, _ in runs)
     if checks:
         where = array(checks)

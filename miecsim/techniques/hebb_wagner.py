@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from scipy.optimize import brentq
@@ -25,15 +26,16 @@ from miecsim.physics.terminals import Contact, Terminal, Wiring
 from miecsim.solvers.steady import Progress
 from miecsim.solvers.sweep import current_voltage, sweep_steady
 from miecsim.system import System, build_system
-from miecsim.techniques.checks import array, finite
+from miecsim.techniques.checks import array, finite, positive
 from miecsim.techniques.formulas_polarisation import electronic_conductivity, hebb_wagner_current, hebb_wagner_fit
-from miecsim.techniques.record import Compared, TechniqueRecord
+from miecsim.techniques.record import Compared, Table, TechniqueRecord
 from miecsim.typing import Array, Bools
 
 REFERENCE, BLOCKING = "reference", "blocking"
 FAILED = 0.01  # error of the formula from which it no longer holds
 SEEN = 0.01  # of the current: a carrier that nowhere carries this share is not resolved
 RECOMBINES = 1e-4  # of the thickness: the length on which electrons and holes come to one level, were both like ions
+BEYOND = 30  # thermal voltages past twice the dilute estimate up to which the electrolytic domain's end is sought
 PANEL = 0.5  # thermal voltages
 NOTHING = 1e-12  # V: what rounding leaves of a voltage that was meant to be 0
 
@@ -44,6 +46,8 @@ def hebb_wagner(
     *,
     ion: str = "ion",
     fit_up_to: float | None = None,
+    reference: float | None = None,
+    area: float | None = None,
     cells: int = 60,
     progress: Progress | None = None,
 ) -> TechniqueRecord:
@@ -51,21 +55,27 @@ def hebb_wagner(
 
     model: one electroneutral ChargedLayer of dilute carriers: the mobile `ion`, electrons (charge -1), holes (+1) or
     both; its reference state is that of the reversible electrode. voltages E [V], at least three, increasing; the
-    curve is followed from the E nearest to 0 outwards. fit_up_to: largest |E| [V] of the fit (None: all). cells are
-    graded towards both sides.
+    curve is followed from the E nearest to 0 outwards. fit_up_to: largest |E| [V] of the fit (None: all). reference
+    [Pa]: pO2 of the reversible electrode, where known. area A [m2] (None: per m2, i in A/m2). cells are graded towards
+    both sides.
 
     Textbook: i = (RT/FL) [sigma_n (exp(FE/RT) - 1) + sigma_p (1 - exp(-FE/RT))], its coefficients by least squares of
     the relative error, and sigma_e = L di/dE at the blocking side by differences. True: the coefficients of the model
     in its reference state, and sigma_e(E) of the neutral material in equilibrium with the blocking electrode. Tables:
     curve (E, i, i of the textbook with the true coefficients, i = (1/L) int sigma_e dE of any neutral material with
-    np constant, both errors); conductivity (by differences, true); profile at the largest E. Electrons and holes
-    are at one level inside (they recombine at once).
+    np constant, both errors); conductivity (by differences, true, sigma_ion); profile at the largest E. Electrons and
+    holes are at one level inside (they recombine at once).
+
+    The electrolytic domain ends where sigma_n, or sigma_p, reaches sigma_ion. Textbook: E = (RT/F) ln(sigma_ion/
+    sigma_n) and -(RT/F) ln(sigma_ion/sigma_p) of the fit, sigma_ion as at the reference; true: of the neutral material.
+    With `reference` also its pressure, reference exp(-4FE/RT).
 
     M. H. Hebb, J. Chem. Phys. 20 (1952) 185; C. Wagner, Z. Elektrochem. 60 (1956) 4. InputError for a model that is no
     such sample, or for voltages that are too few, not finite or not increasing.
     """
     sample = _sample(model, ion)
     E = _asked(voltages, fit_up_to)
+    positive("Hebb-Wagner", area=1.0 if area is None else area, reference=1.0 if reference is None else reference)
     system = build_system(_levelled(model, sample), _wiring(sample), mesh=Mesh(cells=cells, grading=4.0))
     i, u = _measured(system, E, progress)
     used = np.abs(E) <= (np.inf if fit_up_to is None else fit_up_to)
@@ -74,15 +84,13 @@ def hebb_wagner(
     exact = sample.current(E)
     apparent, true = electronic_conductivity(E, i, sample.length), sample.conductivity(E)
     tables = {
-        "curve": {
+        "curve": _curve(E, i, textbook, exact, area),
+        "conductivity": {
             "voltage": (E, "V"),
-            "current": (i, "A/m^2"),
-            "textbook": (textbook, "A/m^2"),
-            "integral": (exact, "A/m^2"),
-            "textbook_error": (_off(textbook, i, E), "1"),
-            "integral_error": (_off(exact, i, E), "1"),
+            "differences": (apparent, "S/m"),
+            "true": (true, "S/m"),
+            "ion": (sample.ionic_conductivity(E), "S/m"),
         },
-        "conductivity": {"voltage": (E, "V"), "differences": (apparent, "S/m"), "true": (true, "S/m")},
         "profile": _profile(system, u),
     }
     compared = [
@@ -91,6 +99,7 @@ def hebb_wagner(
         if own > 0
     ]
     compared.append(Compared("sigma_e", float(apparent[-2]), float(true[-2]), "S/m", f"L di/dE at {E[-2]:.4g} V"))
+    compared += _domain(sample, sigma, reference)
     remarks = _remarks(sample, E, tables["curve"]["textbook_error"][0], used)
     return TechniqueRecord("hebb_wagner", tables, tuple(compared), remarks)
 
@@ -104,6 +113,7 @@ class _Sample:
     hole: CarrierIn | None
     length: float
     v_t: float
+    sigma_ion: float
     sigma_n: float
     sigma_p: float
 
@@ -136,6 +146,27 @@ class _Sample:
             out.append(self.sigma_n * n + self.sigma_p * p)
         return np.array(out)
 
+    def ionic_conductivity(self, E: Array) -> Array:
+        """sigma_ion [S/m] of the same material."""
+        phi = np.array([self._phi(float(each)) for each in E])
+        return np.asarray(self.sigma_ion * np.exp(-self.ion.charge * phi / self.v_t))
+
+    def leaves(self, sigma: float, sign: int) -> float | None:
+        """E [V] at which electrons (sign 1) or holes (-1) of conductivity `sigma` at the reference side reach
+        sigma_ion(E); None where they never do."""
+
+        def excess(E: float) -> float:
+            phi = self._phi(E)
+            return log(sigma / self.sigma_ion) + (sign * (phi + E) + self.ion.charge * phi) / self.v_t
+
+        short = log(self.sigma_ion / sigma)  # thermal voltages to where they would, were they dilute
+        step = sign * self.v_t * (1 if short > 0 else -1)
+        # outwards from the reference: on its other side the second carrier can displace the ions and end the domain too
+        for k in range(int(2 * abs(short)) + BEYOND):
+            if excess(k * step) * excess((k + 1) * step) <= 0:
+                return float(brentq(excess, k * step, (k + 1) * step, xtol=1e-14))
+        return None
+
     def current(self, E: Array) -> Array:
         """i = (1/L) int_0^E sigma_e dE' [A/m2] by Gauss's rule."""
         nodes, weights = np.polynomial.legendre.leggauss(12)
@@ -164,8 +195,9 @@ def _sample(model: Model, ion: str) -> _Sample:
     electron = next((c for c in rest if c.charge == -1), None)
     hole = next((c for c in rest if c.charge == 1), None)
     T = model.temperature
-    sigma_n, sigma_p = (0.0 if c is None else layer.sigma(layer.carriers.index(c), T) for c in (electron, hole))
-    return _Sample(by_name[ion], electron, hole, layer.thickness, thermal_voltage(T), sigma_n, sigma_p)
+    parts = (by_name[ion], electron, hole)
+    sigma = (0.0 if c is None else layer.sigma(layer.carriers.index(c), T) for c in parts)
+    return _Sample(*parts, layer.thickness, thermal_voltage(T), *sigma)
 
 
 def _levelled(model: Model, sample: _Sample) -> Model:
@@ -174,8 +206,7 @@ def _levelled(model: Model, sample: _Sample) -> Model:
         return model
     layer = model.layers[0]
     assert isinstance(layer, ChargedLayer)  # _sample saw to it
-    sigma_ion = layer.sigma(layer.carriers.index(sample.ion), model.temperature)
-    resistance = (RECOMBINES * sample.length) ** 2 / sigma_ion
+    resistance = (RECOMBINES * sample.length) ** 2 / sample.sigma_ion
     return recombining(model, sample.electron.name, sample.hole.name, resistance)
 
 
@@ -204,6 +235,34 @@ def _measured(system: System, E: Array, progress: Progress | None) -> tuple[Arra
     lower = sweep_steady(system, REFERENCE, E[middle::-1], start=upper[0], progress=progress)[1:]
     points = lower[::-1] + upper
     return current_voltage(points, REFERENCE)[1], points[-1].u
+
+
+def _curve(E: Array, i: Array, textbook: Array, exact: Array, area: float | None) -> Table:
+    scale, unit = (1.0, "A/m^2") if area is None else (area, "A")
+    return {
+        "voltage": (E, "V"),
+        "current": (scale * i, unit),
+        "textbook": (scale * textbook, unit),
+        "integral": (scale * exact, unit),
+        "textbook_error": (_off(textbook, i, E), "1"),
+        "integral_error": (_off(exact, i, E), "1"),
+    }
+
+
+def _domain(sample: _Sample, fitted: tuple[float, float], reference: float | None) -> list[Compared]:
+    """Where the electrolytic domain ends by the fitted coefficients, against where it does."""
+    voltages, pressures = [], []
+    own = (sample.sigma_n, sample.sigma_p)
+    for name, carrier, sign, sigma, read in zip("np", ("electrons", "holes"), (1, -1), own, fitted, strict=True):
+        true = sample.leaves(sigma, sign) if sigma > 0 else None
+        if true is None or read <= 0:
+            continue
+        E, how = sign * sample.v_t * log(sample.sigma_ion / read), f"sigma_{name} of the fit"
+        voltages.append(Compared(f"domain boundary, {carrier}", E, true, "V", how))
+        if reference is not None:
+            p, p_true = (reference * exp(-4 * each / sample.v_t) for each in (E, true))
+            pressures.append(Compared(f"pO2 of the domain boundary, {carrier}", p, p_true, "Pa", how))
+    return voltages + pressures
 
 
 def _off(value: Array, measured: Array, E: Array) -> Array:

@@ -28,6 +28,7 @@ from miecsim.techniques.checks import array, not_negative, positive
 from miecsim.techniques.formulas_polarisation import open_circuit_voltage, oxygen_flux
 from miecsim.techniques.record import Compared, Table, TechniqueRecord
 from miecsim.typing import Array
+from miecsim.units import format_quantity
 
 HIGH, LOW = "high", "low"
 GRADING = 30.0  # largest over smallest cell, the small ones at both sides
@@ -44,6 +45,7 @@ def oxygen_membrane(
     thicknesses: Sequence[float] | Array | None = None,
     reference: float = ATMOSPHERE,
     ion: str = "ion",
+    area: float | None = None,
     cells: int = 60,
     progress: Progress | None = None,
 ) -> TechniqueRecord:
@@ -52,21 +54,22 @@ def oxygen_membrane(
     model: one electroneutral ChargedLayer of dilute carriers, the mobile `ion` (oxygen vacancies, +2, or oxide ions,
     -2), electrons (-1), holes (+1) or both, whose reference state is in equilibrium with pO2 `reference` [Pa]. high and
     low [Pa]: pO2 at the left and the right. surface_resistance R_s [ohm m2] of the exchange at the high and low side, k
-    = 1/(R_s c_chem) (one number: both). thicknesses [m] in turn (None: that of the model).
+    = 1/(R_s c_chem) (one number: both). thicknesses [m] in turn (None: that of the model). area A [m2] (None: per m2):
+    fluxes are of the whole membrane, mol/s.
 
     Textbook: j_W = R T/(16 F^2 L) int sigma_ion sigma_e/(sigma_ion + sigma_e) d ln p and E = (R T/4F) int t_ion d ln p
     between the gases; with surfaces j = j_W/(1 + 2 L_c/L), L_c = D/k = <sigma_amb> (R_high + R_low)/2 (H. J. M.
     Bouwmeester, H. Kruidhof, A. J. Burggraaf, Solid State Ionics 72 (1994) 185), whose straight line 1/j over L gives
-    L_c and <sigma_amb>. True: the steady state of the model; for the line, the mean of the model's own sigma_amb
-    over ln p. Table "membrane", one row per thickness; column "integral": Wagner's integrals between the pressures that
-    the flux itself leaves at the surfaces. Electrons and holes are at one level inside (they recombine at once). The
-    ions' conductivity in the integrals is that of the reference state.
+    L_c and <sigma_amb>. True: the steady state of the model at each thickness; for the line, the mean over ln p between
+    the gases with sigma_ion of the reference state, as in Wagner's integrals. Table "membrane", one row per thickness;
+    column "integral": Wagner's integrals between the pressures that the flux itself leaves at the surfaces. Electrons
+    and holes are at one level inside (they recombine at once).
 
     InputError for a model or pressures that make no such membrane.
     """
     leak = _membrane(model, high, low, surface_resistance, reference, ion)
     lengths = np.array([model.thickness]) if thicknesses is None else array(thicknesses).ravel()
-    positive("oxygen membrane", thicknesses=lengths)
+    positive("oxygen membrane", thicknesses=lengths, area=1.0 if area is None else area)
     if lengths.size == 0:
         raise InputError("oxygen membrane: no thickness is given")
     wiring = _wiring(leak, ion)
@@ -78,14 +81,15 @@ def oxygen_membrane(
         flux[k], voltage[k] = _oxygen(point, ion), point.voltages[0]
         if progress is not None:
             progress(f"oxygen membrane: {k + 1} of {lengths.size} thicknesses")
-    table = _table(leak, lengths, flux, voltage)
-    compared = [
-        Compared("oxygen flux", float(table["wagner"][0][0]), float(flux[0]), "mol/(m^2 s)", "Wagner's integral"),
-        Compared("open-circuit voltage", float(table["wagner_voltage"][0][0]), float(voltage[0]), "V", "Wagner"),
-    ]
+    table = _table(leak, lengths, flux, voltage, area)
+    compared, remarks = _each(table, leak.resistance > 0), _remarks(leak, model, ion)
     if lengths.size > 2 and leak.resistance > 0:
         compared += _line(leak, lengths, flux)
-    return TechniqueRecord("oxygen_membrane", {"membrane": table}, tuple(compared), _remarks(leak, model, ion))
+        remarks += (
+            "the line of 1/j over L is held against sigma_ion of the reference state, "
+            f"{leak.sigma_ion:.4g} S/m, at all pressures",
+        )
+    return TechniqueRecord("oxygen_membrane", {"membrane": table}, tuple(compared), remarks)
 
 
 @dataclass(frozen=True)
@@ -196,16 +200,31 @@ def _oxygen(point: OperatingPoint, ion: str) -> float:
     return float(-terminal_currents(only, point.u, point.voltages)[0] / (4 * FARADAY))
 
 
-def _table(leak: _Leak, lengths: Array, flux: Array, voltage: Array) -> Table:
+def _each(table: Table, surfaces: bool) -> list[Compared]:
+    """Wagner's flux and voltage between the gases at every thickness, and the flux that knows of the surfaces."""
+    unit, places = table["flux"][1], [format_quantity(float(length), "m") for length in table["thickness"][0]]
+    readings = [("oxygen flux", "flux", "wagner", unit, "Wagner's integral")]
+    if surfaces:
+        readings.append(("oxygen flux", "flux", "with_surfaces", unit, "with 2 L_c/L"))
+    readings.append(("open-circuit voltage", "voltage", "wagner_voltage", "V", "Wagner"))
+    return [
+        Compared(quantity, float(table[read][0][k]), float(table[true][0][k]), unit, f"{how}, {place}")
+        for quantity, true, read, unit, how in readings
+        for k, place in enumerate(places)
+    ]
+
+
+def _table(leak: _Leak, lengths: Array, flux: Array, voltage: Array, area: float | None) -> Table:
     wagner = leak.flux(1.0, leak.high, leak.low) / lengths
     both = leak.ambipolar * leak.resistance
     integral = np.array([leak.between_surfaces(float(length)) for length in lengths])
+    scale, unit = (1.0, "mol/(m^2 s)") if area is None else (area, "mol/s")
     return {
         "thickness": (lengths, "m"),
-        "flux": (flux, "mol/(m^2 s)"),
-        "wagner": (wagner, "mol/(m^2 s)"),
-        "with_surfaces": (wagner / (1 + both / lengths), "mol/(m^2 s)"),
-        "integral": (integral[:, 0], "mol/(m^2 s)"),
+        "flux": (scale * flux, unit),
+        "wagner": (scale * wagner, unit),
+        "with_surfaces": (scale * wagner / (1 + both / lengths), unit),
+        "integral": (scale * integral[:, 0], unit),
         "voltage": (voltage, "V"),
         "wagner_voltage": (np.full(lengths.size, leak.voltage(leak.high, leak.low)), "V"),
         "integral_voltage": (integral[:, 1], "V"),

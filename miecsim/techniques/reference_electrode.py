@@ -27,6 +27,7 @@ from miecsim.typing import Array, Complex, Ints, Values
 
 LINEAR = 0.5  # thermal voltages of local overpotential, above which linear kinetics are remarked
 SPACING = 0.05  # of the electrode: least distance of the three electrodes of a curvature
+ROUNDING = 10 * float(np.finfo(float).eps)  # of the largest potential: rails closer than this are as good as equal
 LINE, WIDTH, CURVATURE = "two-rail line", "width", "curvature"
 SIDES: dict[str, tlm.Side] = {"left": "left", "right": "right"}
 
@@ -83,6 +84,7 @@ def reference_electrode(
     potential at its middle; 'curvature' the reaction read from three electrodes side by side, sigma_ion d2Phi/dx2,
     as the experimenter can know it. By frequency the magnitudes per ampere are compared, at the middle frequency.
     Tables: 'profile', 'line' (closed form), 'readings', and with frequencies 'spectra' and 'waves' (at three of them).
+    Where the rails differ by no more than the rounding of their potentials, waves are nan and nothing is compared.
     InputError for another cell, or electrodes that do not lie inside it.
     """
     electrode = _electrode_of(system)
@@ -101,14 +103,15 @@ def reference_electrode(
         "line": _table(electrode, _reaction_of(electrode, line, 0.0, current)),
         "readings": _readings(electrode, profile, depth, width, current),
     }
-    compared = _compared(tables["readings"], depth, width)
+    compared = _compared(tables["readings"], depth, width, _rounding(profile[:, :2]))
     if frequency is not None:
         f = np.sort(np.atleast_1d(array(frequency)))
         positive("reference electrode", frequency=f)
         waves, spectra, more = _small_signal(electrode, f, depth, width)
         tables |= {"spectra": spectra, "waves": waves}
         compared += more
-    return TechniqueRecord("reference_electrode", tables, tuple(compared), _remarks(electrode, profile, width))
+    remarks = (*_remarks(electrode, profile, width), *_unseen(tables))
+    return TechniqueRecord("reference_electrode", tables, tuple(compared), remarks)
 
 
 def _electrode_of(system: System) -> _Electrode:
@@ -201,12 +204,19 @@ def _curvature(electrode: _Electrode, Phi: Array, x: float, width: float) -> flo
     return (left - 2 * here + right) / s**2
 
 
-def _compared(readings: Table, depth: Array, width: float) -> list[Compared]:
+def _rounding(potential: Values) -> float:
+    """Difference of two potentials below which it is rounding alone."""
+    return ROUNDING * float(np.max(np.abs(potential)))
+
+
+def _compared(readings: Table, depth: Array, width: float, rounding: float) -> list[Compared]:
     out: list[Compared] = []
+    driven = np.abs(readings["overpotential"][0]) > rounding
 
     def add(name: str, column: str, how: str, k: int) -> None:
         (values, unit), textbook = readings[name], readings[column][0]
-        if values[k] != 0 and np.isfinite(textbook[k]):
+        known = driven[k] or name == "Phi_ion"
+        if known and values[k] != 0 and np.isfinite(textbook[k]):
             out.append(Compared(at(name, depth[k]), float(textbook[k]), float(values[k]), unit, how))
 
     for k in range(depth.size):
@@ -248,8 +258,9 @@ def _small_signal(electrode: _Electrode, f: Array, depth: Array, width: float) -
         wave[f"overpotential real{w}"][0] + 1j * wave[f"overpotential imaginary{w}"][0] for w in ("", ", line")
     )
     for x in depth:
-        textbook, true = (abs(complex(electrode.at(values, x)[0])) for values in (line_u, u))
-        out.append(Compared(at("|overpotential|", x), textbook, true, unit, _at_frequency(f[middle])))
+        textbook, true = (float(np.abs(electrode.at(values, x)[0])) for values in (line_u, u))
+        if not np.isnan(true):
+            out.append(Compared(at("|overpotential|", x), textbook, true, unit, _at_frequency(f[middle])))
     return waves, spectra, out
 
 
@@ -258,11 +269,13 @@ def _at_frequency(f: float) -> str:
 
 
 def _wave(electrode: _Electrode, f: float, potential: Complex) -> dict[str, tuple[Array, str]]:
-    """Complex amplitudes per ampere at one frequency: overpotential and reaction of the model, and of the line."""
+    """Complex amplitudes per ampere at one frequency: overpotential and reaction of the model, and of the line; nan
+    where the rails of the model differ by rounding alone."""
     omega = 2 * np.pi * f
     y = electrode.interface(omega)
     u = potential[:, 0] - potential[:, 1]
-    line = _closed_form(electrode, omega, electrode.x).u[0]
+    seen = np.where(np.abs(u) > _rounding(potential), 1.0, np.nan)
+    u, line = seen * u, seen * _closed_form(electrode, omega, electrode.x).u[0]
     ohm = "ohm m^2" if electrode.system.per_area else "ohm"
     columns: dict[str, tuple[Array, str]] = {
         "frequency": (np.full(electrode.x.size, f), "Hz"),
@@ -296,3 +309,15 @@ def _remarks(electrode: _Electrode, profile: Array, width: float) -> tuple[str, 
     if np.all(profile[:, 3] == 0):
         out.append("no direct current passes the interface: only alternating current shows a reaction")
     return tuple(out)
+
+
+def _unseen(tables: dict[str, Table]) -> list[str]:
+    """Where waves are lost in rounding."""
+    if "waves" not in tables:
+        return []
+    f, x, u = (tables["waves"][name][0] for name in ("frequency", "position", "overpotential real"))
+    lost = np.isnan(u)
+    if not lost.any():
+        return []
+    ends = f"{x[lost].min():.3g} and {x[lost].max():.3g} m"
+    return [f"from {f[lost].min():.4g} Hz on, the reaction between {ends} is rounding: no phase, and not compared"]
