@@ -91,7 +91,7 @@ def test_slow_harmonics_of_a_salt_are_the_derivatives_of_its_current(bias: float
     exact = limit * np.array([first, second / 4, third / 8, third / 24])
     errors = []
     for cells in (20, 40):
-        found = harmonics(mx.solve_steady(salt(cells), {"A": bias}), np.array([0.01 * D / LENGTH**2]))
+        found = harmonics(mx.solve_steady(salt(cells), {"A": bias}), np.array([1e-5 * D / LENGTH**2]))
         read = np.array([found.Y_1[0], found.Y_2[0], found.Y_31[0], found.Y_3[0]]).real
         errors.append(np.abs((read - exact) / scale))
     assert np.max(errors[1]) < 2e-3

@@ -13,6 +13,7 @@ know it as nonlinear frequency response analysis (Kiel, Bohn and Sauer 2008; Mur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,9 @@ from miecsim.typing import Array, Complex
 TURN = 12  # points of one period: harmonics up to the fifth do not alias onto the third
 # Amplitude of the probe, in volts of the largest potential: its error falls as the square, round-off grows as the cube.
 PROBE = 3e-4
-# The mean is taken as a response this much slower than the sine: what no terminal exchanges keeps its amount.
-SLOW = 1e-8
+# The mean is taken as a response this much slower than the sine, tried in turn: what no terminal exchanges keeps its
+# amount. Too fast is not yet settled, too slow loses that amount in rounding; the best is where the next changes least.
+SLOWER = 10.0 ** -np.arange(1, 13)
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,37 @@ def _at_frequency(form: TimeForm, y: Array, port: int, omega: float) -> tuple[co
     contacts = form.first_charge + np.flatnonzero([p.port == port for p in form.system.ports])
 
     def solved(h: int, forcing: Complex) -> Complex:
-        rate = 1j * h * omega if h else SLOW * omega
-        return np.asarray(factorise((J + rate * M).tocsc()).solve(-forcing), dtype=complex)
+        return np.asarray(factorise((J + 1j * h * omega * M).tocsc()).solve(-forcing), dtype=complex)
 
     def current(h: int, response: Complex) -> complex:
-        return complex((1j * h * omega if h else SLOW * omega) * response[contacts].sum())
+        return complex(1j * h * omega * response[contacts].sum())
 
     drive = np.zeros(form.size, dtype=complex)
     drive[form.first_port + port] = -1.0
     y_1 = solved(1, drive)
     scale = PROBE / float(np.max(np.abs(_potentials(form, y, y_1))))
     second = _forcing(form, y, {1: y_1}, scale, (0, 2))
-    y_0, y_2 = solved(0, second[0] / scale**2), solved(2, second[2] / scale**2)
+    rate, y_0 = _mean(form, y, (J, M), second[0] / scale**2, omega)
+    y_2 = solved(2, second[2] / scale**2)
     third = _forcing(form, y, {0: scale * y_0, 1: y_1, 2: scale * y_2}, scale, (1, 3))
     y_31, y_3 = solved(1, third[1] / scale**3), solved(3, third[3] / scale**3)
-    return current(1, y_1), current(0, y_0).real, current(2, y_2), current(1, y_31), current(3, y_3)
+    rectified = float(rate * y_0[contacts].sum().real)
+    return current(1, y_1), rectified, current(2, y_2), current(1, y_31), current(3, y_3)
+
+
+def _mean(form: TimeForm, y: Array, matrices: tuple[Any, Any], forcing: Complex, omega: float) -> tuple[float, Complex]:
+    """The settled response (size,) to a steady forcing, and the rate [1/s] at which it was taken."""
+    J, M = matrices
+    found: list[Complex] = []
+    changes: list[float] = []
+    for rate in SLOWER * omega:
+        found.append(np.asarray(factorise((J + rate * M).tocsc()).solve(-forcing), dtype=complex))
+        if len(found) > 1:
+            changes.append(float(np.max(np.abs(_potentials(form, y, found[-1] - found[-2])))))
+        if len(changes) > 2 and min(changes[-2:]) > 3 * min(changes):
+            break
+    best = int(np.argmin(changes)) + 1
+    return float(SLOWER[best] * omega), found[best]
 
 
 def _potentials(form: TimeForm, y: Array, y_1: Complex) -> Complex:
