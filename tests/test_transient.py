@@ -12,10 +12,12 @@ import miecsim as mx
 from miecsim.circuit.steps import polarisation_voltage, pore_charging_current
 from miecsim.constants import FARADAY
 from miecsim.results.checkpoint import load_progress, save_progress
+from miecsim.solvers.transient import timeform
 from miecsim.solvers.transient.fourier import step_admittance
 from miecsim.solvers.transient.protocol import Limit, Ramp, Sine, Step, current, log_times, repeat, voltage
 from miecsim.solvers.transient.run import Progress, StoppedError, Tolerance, form_of, solve_transient
 from miecsim.system import System
+from miecsim.techniques.host import insertion_electrode
 
 IN_TIME = [name for name in systems.ALL if name != "cross"]  # an admittance without a form in time
 
@@ -70,6 +72,61 @@ def test_charge_is_conserved_and_the_end_is_the_steady_state(name: str) -> None:
         np.testing.assert_allclose(trace.current[-1], steady.currents[:2], rtol=1e-3)
         scale = np.maximum(np.abs(steady.u).max(axis=1, keepdims=True), systems.V_T)
         assert np.max(np.abs(trace.state[-1] - steady.u) / scale) < 1e-4
+
+
+def plates() -> tuple[System, float]:
+    """Two carriers with space charge between metal plates, and its time scale."""
+    carriers = (mx.CarrierIn("cation", 1, 11.0, 2.1e-10), mx.CarrierIn("anion", -1, 11.0, 7.7e-10))
+    layer = mx.ChargedLayer("electrolyte", 53e-9, carriers, permittivity=6.1e-10)
+    return mx.build_system(mx.nernst_planck_poisson([layer]), mx.metal_plates(), mesh=mx.Mesh(cells=40)), 1.7e-5
+
+
+def host() -> tuple[System, float]:
+    """Lithium in a sphere that conducts both, and its time scale."""
+    return insertion_electrode(1.3e-6, 2.3e-4, 11370.0, 3.1e-15, 3e-11, shape="sphere", factor=2.3, cells=10), 700.0
+
+
+SWUNG = {
+    "plates": plates,
+    "host": host,
+    "salt": lambda: (salt(40)[0], 37.0),
+    "neutral": lambda: (systems.neutral(1), 2.7),
+    "poisson": lambda: (systems.poisson(1), 2.9e-6),
+    "composite": lambda: (systems.composite(1), 1.3),
+    "conductor": lambda: (systems.conductor(1), 2.9),
+}
+
+
+SWINGS = [(name, swing) for swing in (1e-7, 3e-5, 2e-2, 0.5) for name in SWUNG]
+
+
+@pytest.mark.parametrize(("name", "swing"), [s for s in SWINGS if s[0] != "composite" or s[1] in (1e-7, 2e-2)])
+def test_charge_is_conserved_whatever_the_swing(name: str, swing: float) -> None:
+    """A jump by as many volts, which moves about this share of the content, and a rest: to 1e-9 of what passed even
+    where that is a ten-millionth of the content, and always to rounding."""
+    system, duration = SWUNG[name]()
+    terminal, epsilon = system.terminals[0], np.finfo(float).eps
+    protocol = [
+        Step("jump", {terminal: voltage(swing)}, duration),
+        Step("rest", {terminal: current(0.0)}, 0.3 * duration),
+    ]
+    tolerance = Tolerance(1e-4 if name == "composite" else 1e-6)
+    trace = solve_transient(mx.solve_steady(system), protocol, tolerance=tolerance)
+    assert trace.conservation < min(1e-9, 30 * trace.rounding)
+    if name in ("composite", "conductor"):  # at rest their capacitors hold nothing
+        assert trace.rounding == epsilon
+    else:
+        assert 0.1 * swing < epsilon / trace.rounding < 10 * swing
+
+
+@pytest.mark.parametrize(("wave", "error"), [(Ramp(0.02, -0.07), 1e-15), (Sine(0.01, 0.05, 1.9e5, 0.3), 1e-7)])
+def test_a_voltage_that_moves_is_followed(wave: Ramp | Sine, error: float) -> None:
+    """A ramp to rounding, a sine within the tolerance of the time steps; charge is conserved to rounding in both."""
+    system, duration = plates()
+    trace = solve_transient(mx.solve_steady(system), [Step("move", {"A": voltage(wave)}, duration)])
+    exact = np.array([wave.at(t, duration) for t in trace.time])
+    assert np.max(np.abs(trace.voltage[:, 0] - exact)) < error
+    assert trace.conservation < 30 * trace.rounding
 
 
 def pore(cells: int) -> tuple[System, float, float]:
@@ -207,6 +264,58 @@ def test_depletion_stays_positive() -> None:
     limit = 4 * FARADAY * D * c0 / L
     np.testing.assert_allclose(trace.current[-1, 0], limit * np.tanh(V / (4 * systems.V_T)), rtol=1e-3)
     assert trace.conservation < 1e-9
+
+
+@pytest.mark.parametrize("V", [0.52, 0.9])
+def test_depletion_stays_positive_in_the_steady_state(V: float) -> None:
+    """c_B/c_A = exp(-V/2V_T) to the last: 2.5e-8 at 0.9 V."""
+    system, c0, _, _ = salt(60)
+    c = mx.solve_steady(system, {"A": V}).u[0]
+    assert 0 < c.min() < 1e-4 * c0
+    np.testing.assert_allclose(c[-1] / c[0], np.exp(-V / (2 * systems.V_T)), rtol=1e-6)
+
+
+def supported() -> System:
+    """A divalent cation, of the most charge, with a little of another, between contacts reversible to the first."""
+    carriers = (
+        mx.CarrierIn("divalent", 2, 65.0, 2.1e-10),
+        mx.CarrierIn("other", 1, 7.0, 4.7e-10),
+        mx.CarrierIn("anion", -1, 137.0, 3.3e-10),
+    )
+    wiring = systems.wires(
+        ("A", mx.Contact("left", "divalent", mx.Reversible())), ("B", mx.Contact("right", "divalent", mx.Reversible()))
+    )
+    layer = mx.ChargedLayer("electrolyte", 30e-6, carriers)
+    return mx.build_system(mx.mixed_conductor([layer]), wiring, mesh=mx.Mesh(cells=30, grading=100.0))
+
+
+def test_a_majority_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The carrier whose balance follows from electroneutrality falls below 1e-6 of where it began at one contact and
+    comes back: as in the steady state, and as in runs in which another one's balance follows all along."""
+    system = supported()
+    point, V, duration = mx.solve_steady(system), 0.25, 27.0
+    protocol = [
+        Step("deplete", {"A": voltage(V)}, duration, outputs=(0.01, 0.1)),
+        Step("back", {"A": voltage(0.03)}, 0.1, outputs=(0.01,)),
+    ]
+    form = form_of(system, protocol[0], (1e-3, 1e3))
+    assert np.array_equal(form.total.target[form.total.target >= 0] % 4, np.zeros(90))  # of all carriers in 30 cells
+    trace = solve_transient(point, protocol)
+    depleted = trace.state[2]
+    steady = mx.solve_steady(system, {"A": V})
+    assert depleted[0].min() < 1e-6 * 65.0
+    np.testing.assert_allclose(depleted, steady.u, rtol=1e-8, atol=1e-12)
+    assert np.all(trace.state[:, :3] > 0) and trace.conservation < 1e-12
+    y = np.concatenate([depleted.T.ravel(), np.zeros(form.size - depleted.size)])
+    changed = form.chosen_at(y).total.target
+    changed = changed[changed >= 0] % 4
+    assert set(changed.tolist()) == {0, 2}  # the divalent cation at one contact, the anion at the other
+    for row in (1, 2):
+        choice = timeform._majority(system, point.u)
+        monkeypatch.setattr(timeform, "_majority", lambda *_, row=row, choice=choice: np.where(choice < 0, -1, row))
+        other = solve_transient(point, protocol)
+        np.testing.assert_allclose(other.state[:, :3], trace.state[:, :3], rtol=2e-4)
+        np.testing.assert_allclose(other.current[-1], trace.current[-1], rtol=1e-5)
 
 
 def salt(cells: int) -> tuple[System, float, float, float]:

@@ -23,6 +23,9 @@ class Constant:
     def at(self, t: float, duration: float) -> float:
         return self.value
 
+    def rate(self, t: float, duration: float) -> float:
+        return 0.0
+
 
 @dataclass(frozen=True)
 class Ramp:
@@ -33,6 +36,9 @@ class Ramp:
 
     def at(self, t: float, duration: float) -> float:
         return self.start + (self.end - self.start) * t / duration
+
+    def rate(self, t: float, duration: float) -> float:
+        return (self.end - self.start) / duration
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Sine:
 
     def at(self, t: float, duration: float) -> float:
         return self.offset + self.amplitude * float(np.sin(2 * np.pi * self.frequency * t + self.phase))
+
+    def rate(self, t: float, duration: float) -> float:
+        omega = 2 * np.pi * self.frequency
+        return self.amplitude * omega * float(np.cos(omega * t + self.phase))
 
 
 Waveform = Constant | Ramp | Sine

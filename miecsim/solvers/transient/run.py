@@ -1,8 +1,9 @@
 """Transients: SUNDIALS IDA on the residual of the steady state and its exact Jacobian, step by step of a protocol.
 
 Integration never runs through a jump: each step of a protocol starts from a consistent state of its own (`start`).
-Balances are linear in y', so that what is stored is conserved to the precision of Newton's method at any tolerance of
-the time steps; `Trace.conservation` reports it.
+Balances are linear in y', and what is algebraic and linear is kept to rounding (`constraints`), so that charge is
+conserved to rounding at any tolerance of the time steps; `Trace.conservation` reports it, `Trace.rounding` what
+rounding amounts to.
 
 A. C. Hindmarsh et al., ACM Trans. Math. Softw. 31 (2005) 363.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from miecsim.errors import InputError, SolveError
 from miecsim.solvers.linear import equilibrate
 from miecsim.solvers.steady import OperatingPoint
+from miecsim.solvers.transient.constraints import Constraints
 from miecsim.solvers.transient.protocol import Control, Limit, Step, voltage
 from miecsim.solvers.transient.start import consistent
 from miecsim.solvers.transient.timeform import Drive, TimeForm, time_form
@@ -30,11 +32,15 @@ from miecsim.typing import Array, Ints
 
 FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
 MOST_STEPS = 200_000
+# Internal steps after which the integrator starts afresh, as it does on resuming: from there a run goes on to the same
+# answer, to the last bit, whether it was interrupted or not.
+AFRESH = 1000
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative tolerance of the time steps; the concentration, over its reference, that counts as nothing."""
+    """Relative tolerance of the time steps; `nothing` times that is the concentration, over its reference, that counts
+    as nothing. A carrier that is used up further than that ends a run, unless `nothing` is made smaller."""
 
     relative: float = 1e-6
     nothing: float = 1e-3
@@ -50,6 +56,7 @@ class Progress:
     y: Array
     yp: Array
     kept: Kept
+    taken: int = 0  # internal steps since the integrator started: at 0, going on from here changes nothing
 
 
 class StoppedError(SolveError):
@@ -73,9 +80,10 @@ def solve_transient(
 
     fastest [Hz]: up to where the response to a jump must be right, constant phase elements included (default: 1e4 over
     the shortest step).
-    progress is called after every internal step; what it is given can be stored and passed as `resume`. Raises
-    InputError for a protocol that does not fit the terminals, StoppedError where the integration cannot go on, naming
-    the time reached; its `progress` holds the last good state.
+    progress is called after every internal step and every step of the protocol; what it is given can be stored and
+    passed as `resume` (where its `taken` is 0, to the same answer to the last bit). Raises InputError for a protocol
+    that does not fit the terminals, StoppedError where the integration cannot go on, naming the time reached; its
+    `progress` holds the last good state.
     """
     system = point.system
     steps = list(protocol)
@@ -85,18 +93,22 @@ def solve_transient(
     total, shortest = sum(s.duration for s in steps), min(s.duration for s in steps)
     bounds = (1e-2 / total, fastest or 1e4 / shortest)
     first = min(FIRST * shortest, 1e-3 / bounds[1])
-    now = resume or beginning(point, form_of(system, steps[0], bounds))
+    form = form_of(system, steps[0], bounds)
+    now = resume or beginning(point, form)
     for number in range(now.step, len(steps)):
         step = steps[number]
-        form = form_of(system, step, bounds)
+        form = form_of(system, step, bounds).chosen_at(now.y)
         try:
             ended = _run_step(form, step, number, now, tolerance, first, progress)
         except SolveError as error:
             raise StoppedError(str(error), now) from None
-        now.step, now.in_step = number + 1, 0.0
-        if ended is not None and ended.ends_run:
+        over = ended is not None and ended.ends_run
+        now.step, now.in_step, now.taken = len(steps) if over else number + 1, 0.0, 0
+        if progress is not None:
+            progress(now)
+        if over:
             break
-    return collect(system, now.kept, [s.name for s in steps])
+    return collect(form, now.kept, [s.name for s in steps])
 
 
 def beginning(point: OperatingPoint, form: TimeForm) -> Progress:
@@ -119,7 +131,7 @@ def beginning(point: OperatingPoint, form: TimeForm) -> Progress:
     form.residual(0.0, y, np.zeros(form.size), out)
     contacts = slice(form.first_charge, form.first_port)
     y[contacts] = np.where([is_phi(form.system, p.row) for p in form.system.ports], -out[contacts], 0.0)
-    return Progress(0, 0.0, 0.0, y, np.zeros(form.size), Kept(form.charges(y).copy(), form.stored(y)))
+    return Progress(0, 0.0, 0.0, y, np.zeros(form.size), Kept(y.copy()))
 
 
 def form_of(system: System, step: Step, bounds: tuple[float, float]) -> TimeForm:
@@ -135,8 +147,12 @@ def form_of(system: System, step: Step, bounds: tuple[float, float]) -> TimeForm
     controls += [Control("current", voltage(0.0).waveform)] * (system.n_ports - len(system.terminals))
     if not any(c.quantity == "voltage" for c in controls):
         raise InputError(f"step {step.name}: every terminal has its current imposed; one must hold a voltage")
-    drives = tuple(Drive(c.quantity, lambda t, c=c: c.waveform.at(t, step.duration)) for c in controls)  # type: ignore[misc]
-    return time_form(system, drives, *bounds)
+    return time_form(system, tuple(_drive(c, step.duration) for c in controls), *bounds)
+
+
+def _drive(control: Control, duration: float) -> Drive:
+    wave = control.waveform
+    return Drive(control.quantity, lambda t: wave.at(t, duration), lambda t: wave.rate(t, duration))
 
 
 def _run_step(
@@ -153,21 +169,27 @@ def _run_step(
         now.in_step, now.y, now.yp = consistent(form, now.y, dt)
         now.t += now.in_step
         now.kept.add(number, now.t, now.y, now.yp, form)
-    ida = _Integrator(form, step, now, tolerance, dt)
     began = now.t - now.in_step
-    targets = [t for t in (*step.outputs, step.duration) if t > now.in_step]
-    for target in dict.fromkeys(targets):
-        while now.in_step < target:
-            t, y, yp, event = ida.advance(target)
-            now.in_step, now.t, now.y, now.yp = t, began + t, y, yp
-            now.kept.add(number, now.t, y, yp, form)
-            if progress is not None:
-                progress(now)
-            if event is not None:
-                now.kept.keep_state(now.t, y, yp, form)
-                now.kept.events.append((now.t, number, event))
-                return step.limits[event]
-        now.kept.keep_state(now.t, now.y, now.yp, form)
+    targets = list(dict.fromkeys(t for t in (*step.outputs, step.duration) if t > now.in_step))
+    ida = _Integrator(form, step, now, tolerance, dt)
+    now.taken = 0
+    while targets:
+        if now.taken == AFRESH:
+            form = form.chosen_at(now.y)
+            ida, began, now.taken = _Integrator(form, step, now, tolerance, dt), now.t - now.in_step, 0
+        t, y, yp, event = ida.advance(targets[0])
+        now.in_step, now.t, now.y, now.yp = t, began + t, y, yp
+        now.taken += 1
+        now.kept.add(number, now.t, y, yp, form)
+        if event is not None or t >= targets[0]:
+            now.kept.keep_state(now.t, y, yp, form)
+        if event is not None:
+            now.kept.events.append((now.t, number, event))
+            return step.limits[event]
+        if t >= targets[0]:
+            del targets[0]
+        if progress is not None:
+            progress(now if now.taken < AFRESH else replace(now, taken=0))
     return None
 
 
@@ -181,7 +203,7 @@ class _Integrator:
     def __init__(self, form: TimeForm, step: Step, now: Progress, tolerance: Tolerance, dt: float) -> None:
         from sksundae.ida import IDA
 
-        self.form, self.step = form, step
+        self.form, self.step, self.constraints = form, step, Constraints(form, dt)
         cj = 1.0 / (1e-3 * step.duration)
         _, row, column = equilibrate(form.jacobian(now.y, cj))
         pattern = form.places.pattern
@@ -191,6 +213,7 @@ class _Integrator:
         self.row, self.column = row[self.order], column[self.order]
         at_row, at_column = pattern.indices, np.repeat(np.arange(form.size), np.diff(pattern.indptr))
         self.scale = row[at_row] * column[at_column]  # of each entry of the pattern
+        self.in_linear_row = form.places.linear_rows[at_row]
         options: dict[str, Any] = {
             "rtol": tolerance.relative,
             "atol": _absolute(form, tolerance)[self.order] / self.column,
@@ -219,11 +242,17 @@ class _Integrator:
     def _residual(self, t: float, z: Array, zp: Array, res: Array) -> None:
         with np.errstate(all="ignore"):  # IDA takes back a step whose residual is not finite
             self.form.residual(t, self._unscaled(z, self.y), self._unscaled(zp, self.yp), self.buffer)
+            self.constraints.add(t, self.yp, self.buffer)
         res[:] = self.buffer[self.order] * self.row
 
     def _jacobian(self, t: float, z: Array, zp: Array, res: Array, cj: float, JJ: Array) -> None:
+        factor, y = self.constraints.entries(cj), self._unscaled(z, self.y)
+        if not self.form.is_state(y):
+            JJ[:] = np.nan  # as its residual is: the step is taken back
+            return
         with np.errstate(all="ignore"):
-            data = self.form.jacobian(self._unscaled(z, self.y), cj).data * self.scale
+            data = self.form.jacobian(y, cj).data * self.scale
+        data[self.in_linear_row] *= factor
         if self.banded:
             JJ[:] = 0.0
             JJ[self.at] = data
@@ -247,6 +276,7 @@ class _Integrator:
             raise SolveError(
                 f"transient: step {self.step.name} cannot go on after {result.t:.6g} s ({result.message.strip()})"
             )
+        self.constraints.between_steps()
         y, yp = (self._unscaled(np.asarray(z), np.empty(self.form.size)) for z in (result.y, result.yp))
         # the last row of i_events says which limits were crossed now, and in which direction
         crossed = int(np.flatnonzero(result.i_events[-1])[0]) if result.status == 2 else None

@@ -2,18 +2,19 @@
 
 y = [u of every node, node by node | own unknowns of elements with memory | charge Q passed through every contact [C] |
 voltage of every port [V]]. Q' is the current of a contact into the cell, so that the charge through a terminal is
-integrated with the same steps as the state, and what went in is what is stored, to the precision of Newton's method.
+integrated with the same steps as the state, and what went in is what is stored, to rounding.
 
 Rows of a node are its balances with stored charge q' added (currents [A]), Poisson's row or electroneutrality, or
 Phi - V at a reversible contact, whose own balance then gives Q'. Electroneutrality makes the balances of index 2; where
 a control volume holds several carriers under that constraint, the balance of the most abundant one is replaced by the
-sum of all without storage, div i = 0 (index 1), and it follows from the constraint.
+sum of all without storage, div i = 0 (index 1), and it follows from the constraint. Which that is may change while a
+cell is driven; it is chosen wherever the integrator starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -36,10 +37,11 @@ Waveform = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Drive:
-    """What is imposed on a port: its voltage [V] or the current [A] into the cell, as a function of time [s]."""
+    """What is imposed on a port: its voltage [V] or the current [A] into the cell, and its rate, of time [s]."""
 
     kind: Literal["voltage", "current"]
     value: Waveform
+    rate: Waveform
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,33 @@ class TimeForm:
                 total[memory.row_b] -= q
         return np.asarray(total)
 
+    def content(self, y: Array) -> float:
+        """Sum of the magnitudes of all stored charges [C]."""
+        return float(np.sum(np.abs(self.M @ y[: self.M.shape[0]])))
+
     def state(self, y: Array) -> State:
         """The state of all nodes."""
         return self.system.laws.state_map.at(self.u(y), np.arange(self.system.nodes.n))
+
+    def is_state(self, y: Array) -> bool:
+        """Whether every concentration is positive, so that it has a potential."""
+        u, active = self.u(y), self.system.laws.active
+        return all(
+            bool(np.all(u[k, active[:, k]] > 0)) for k, c in enumerate(self.system.laws.state_map.carriers) if c.stored
+        )
 
     def memory_voltage(self, memory: Memory, y: Array, state: State) -> Array:
         phi_b = potential_in(self.system, state, memory.row_b, memory.b)
         if memory.row_a < 0:
             return np.asarray(self.voltages(y)[memory.a] + memory.emf - phi_b)
         return np.asarray(potential_in(self.system, state, memory.row_a, memory.a) - phi_b)
+
+    def chosen_at(self, y: Array) -> TimeForm:
+        """The form whose balances that follow from electroneutrality are those of the most abundant carriers at y."""
+        own, total = _row_maps(self.system, self.first_charge, self.u(y))
+        if np.array_equal(own.target, self.own.target):
+            return self
+        return replace(self, own=own, total=total)
 
     # --- residual ---------------------------------------------------------------------------------
 
@@ -160,6 +180,12 @@ class TimeForm:
                 law = p.element.charge if phi else p.element.current
                 out[row] -= float(np.sum(np.asarray(law(v)) * p.weight))
 
+    def imposed_rates(self, t: float) -> Array:
+        """b'(t) of the rows that impose a voltage b [V/s], zero elsewhere, (size,)."""
+        out = np.zeros(self.size)
+        out[self.first_port :] = [d.rate(t) if d.kind == "voltage" else 0.0 for d in self.drives]
+        return out
+
     # --- Jacobian ---------------------------------------------------------------------------------
 
     @cached_property
@@ -188,17 +214,17 @@ def time_form(system: System, drives: tuple[Drive, ...], slowest: float, fastest
     first_port = first_charge + len(system.ports)
     size = first_port + system.n_ports
     M = block_diagonal(_linear_storage(system)).tocsr()
-    own, total = _row_maps(system, first_charge)
+    own, total = _row_maps(system, first_charge, laws.rest)
     absent = np.flatnonzero(~laws.active.ravel())
     return TimeForm(system, memory, first_charge, first_port, size, own, total, M, absent, drives)
 
 
-def _row_maps(system: System, first_charge: int) -> tuple[RowMap, RowMap]:
-    """Final rows of the balances: to each its own (of a reversible contact: the contact's charge), and where an
-    abundant carrier's balance is the sum of all: that sum."""
+def _row_maps(system: System, first_charge: int, u: Array) -> tuple[RowMap, RowMap]:
+    """Final rows of the balances: to each its own (of a reversible contact: the contact's charge), and where the
+    balance of the carrier most abundant at u (m, N) is the sum of all: that sum."""
     n, m, laws = system.nodes.n, system.n_fields, system.laws
     own, sign = np.where(laws.active.ravel(), np.arange(n * m), -1), np.ones(n * m)
-    majority = _majority(system)
+    majority = _majority(system, u)
     nodes = np.flatnonzero(majority >= 0)
     total = np.full((n, m), -1)
     carriers = len(laws.state_map.carriers)
@@ -212,8 +238,9 @@ def _row_maps(system: System, first_charge: int) -> tuple[RowMap, RowMap]:
     return RowMap(own, sign), RowMap(total.ravel(), np.ones(n * m))
 
 
-def _majority(system: System) -> Ints:
-    """Row of the most abundant carrier (by z^2 c) where electroneutrality binds stored carriers, -1 elsewhere, (N,)."""
+def _majority(system: System, u: Array) -> Ints:
+    """Row of the most abundant carrier (by z^2 c) at u (m, N) where electroneutrality binds stored carriers, -1
+    elsewhere, (N,)."""
     laws, n = system.laws, system.nodes.n
     out = np.full(n, -1)
     poisson = any(law.process == "displacement" for law, _ in laws.transports)
@@ -222,7 +249,7 @@ def _majority(system: System) -> Ints:
         return out
     charges = np.array([c.charge for c in laws.state_map.carriers])
     k_n = charges.size
-    weight = np.where(laws.active[:, :k_n].T, charges[:, None] ** 2 * laws.rest[:k_n], 0.0)
+    weight = np.where(laws.active[:, :k_n].T, charges[:, None] ** 2 * u[:k_n], 0.0)
     inside = system.nodes.volume > 0
     out[inside] = weight.argmax(axis=0)[inside]
     return out

@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Kept:
-    """The record of a run while it grows, from the contacts' charge and the content of the rows before it."""
+    """The record of a run while it grows; what has passed and what is stored count from y `before` it.
 
-    charge_before: Array
-    stored_before: Array
+    Contents are summed as differences from there: summed whole, the little that a small step adds would be rounded to
+    the last digit of all there is.
+    """
+
+    before: Array
     step: list[int] = field(default_factory=list)
     time: list[float] = field(default_factory=list)
     voltage: list[Array] = field(default_factory=list)
     current: list[Array] = field(default_factory=list)
-    charge: list[Array] = field(default_factory=list)  # of every contact
-    stored: list[Array] = field(default_factory=list)  # of every row
+    charge: list[Array] = field(default_factory=list)  # through every contact
+    stored: list[Array] = field(default_factory=list)  # gained by every row
     state_time: list[float] = field(default_factory=list)
     state: list[Array] = field(default_factory=list)
     state_rate: list[Array] = field(default_factory=list)
@@ -39,8 +42,8 @@ class Kept:
         self.time.append(t)
         self.voltage.append(form.voltages(y).copy())
         self.current.append(form.port_currents(yp))
-        self.charge.append(form.charges(y).copy())
-        self.stored.append(form.stored(y))
+        self.charge.append(form.charges(y - self.before))
+        self.stored.append(form.stored(y - self.before))
 
     def keep_state(self, t: float, y: Array, yp: Array, form: TimeForm) -> None:
         self.state_time.append(t)
@@ -56,7 +59,8 @@ class Trace:
 
     charge is what passed each contact into the cell [C] since before the run, jumps of plates and capacitors included;
     stored what each balance has gained [C], summed over the cell. conservation is the largest |charge into a closed set
-    of balances - its gain| over the largest charge that passed any contact.
+    of balances - its gain| over the largest charge that passed any contact. rounding is the machine's epsilon times the
+    charge [C] that was stored before over that largest charge: conservation does not fall below a few times this.
     """
 
     system: System
@@ -74,6 +78,7 @@ class Trace:
     state_current: Array  # (n_s, P) A
     events: tuple[tuple[float, int, int], ...]  # (time, step, number of the limit)
     conservation: float
+    rounding: float
 
     def of(self, terminal: str) -> tuple[Array, Array]:
         """(voltage, current) of a terminal, (n_t,) each."""
@@ -81,10 +86,10 @@ class Trace:
         return self.voltage[:, i], self.current[:, i]
 
 
-def collect(system: System, kept: Kept, names: Sequence[str]) -> Trace:
-    """The record as arrays."""
-    T = len(system.terminals)
-    charge, stored = np.array(kept.charge) - kept.charge_before, np.array(kept.stored) - kept.stored_before
+def collect(form: TimeForm, kept: Kept, names: Sequence[str]) -> Trace:
+    """The record as arrays; `form` is that of any step of the protocol."""
+    system, T = form.system, len(form.system.terminals)
+    charge, stored = np.array(kept.charge), np.array(kept.stored)
     shape = (-1, system.n_fields, system.nodes.n)
     return Trace(
         system,
@@ -102,14 +107,12 @@ def collect(system: System, kept: Kept, names: Sequence[str]) -> Trace:
         np.array(kept.state_current).reshape(-1, system.n_ports),
         tuple(kept.events),
         conservation(system, charge, stored),
+        float(np.finfo(float).eps) * max(1.0, _ratio(form.content(kept.before), charge)),
     )
 
 
 def conservation(system: System, charge: Array, stored: Array) -> float:
     """Charge that appeared from nowhere over the largest charge that passed a contact."""
-    largest = float(np.max(np.abs(charge), initial=0.0))
-    if largest == 0.0:
-        return 0.0
     carriers = len(system.laws.state_map.carriers)
     into = np.zeros((charge.shape[0], carriers))
     for i, p in enumerate(system.ports):
@@ -118,11 +121,19 @@ def conservation(system: System, charge: Array, stored: Array) -> float:
     missing = into - stored[:, :carriers]
     lost = [float(np.max(np.abs(missing[:, list(g)].sum(axis=1)))) for g in _exchanging(system, carriers)]
     net = float(np.max(np.abs(charge.sum(axis=1))))  # plates included: a cell as a whole stays neutral
-    return max(*lost, net) / largest
+    return _ratio(max(*lost, net), charge)
+
+
+def _ratio(part: float, charge: Array) -> float:
+    """`part` [C] over the largest charge that passed a contact, 0 where none did."""
+    largest = float(np.max(np.abs(charge), initial=0.0))
+    return part / largest if largest > 0.0 else 0.0
 
 
 def _exchanging(system: System, carriers: int) -> list[set[int]]:
-    """Sets of carriers between which branches move charge inside the cell."""
+    """Sets of carriers between which branches, or what the model says, move charge inside the cell."""
+    if system.laws.closed is not None:
+        return [set(group) for group in system.laws.closed]
     sets = [{k} for k in range(carriers)]
     for b in system.branches:
         if b.row_a != b.row_b:
