@@ -192,7 +192,7 @@ class _Assembly:
         if self.salt is not None:
             k = self.row["anion"]
             rest[k] = reference[k] = self.salt.concentration
-            potentials[k] = OfSalt(self.salt, self.row["ion"], self.v_t, n)
+            potentials[k] = OfSalt(self.salt, self.row["ion"], self.v_t, self.trunk)
         if self.trees:
             k, c_max, hosts = self.row["lithium"], np.full(n, np.inf), []
             for layer, p, tree in self.trees:

@@ -26,7 +26,7 @@ from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.curves import Property, curve
 from miecsim.physics.state import State
-from miecsim.typing import Array, Ints, Values
+from miecsim.typing import Array, Bools, Ints, Values
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 @dataclass(frozen=True)
 class OfSalt:
     """The anion's potential: Phi_anion = Phi_ion - (mu(c) - mu(c_0))/F  [V], the salt's chemical potential integrated
-    from its rest concentration c_0."""
+    from its rest concentration c_0. present (N,): where there is electrolyte."""
 
     salt: BinarySalt
     ion: int
     thermal_voltage: float
-    n: int
+    present: Bools
 
     @property
     def site_density(self) -> Array:
-        return np.full(self.n, np.inf)
+        return np.full(self.present.size, np.inf)
 
     def chemical(self, c: Values) -> Values:
         """(mu(c) - mu(c_0))/F = 2 V_T int (1 + dlnf/dlnc) dln c  [V]."""
@@ -85,7 +85,10 @@ class OfSalt:
         return np.asarray(self.thermal_voltage * span * (self.salt.thermodynamic_factor(at) @ _WEIGHTS))
 
     def potential(self, c: Values, Phi: Values, nodes: Ints) -> Values:
-        return np.asarray(Phi[self.ion] - self.chemical(c))
+        at = np.flatnonzero(self.present[nodes])
+        out = np.zeros(c.shape, dtype=c.dtype)
+        out[at] = Phi[self.ion, at] - self.chemical(c[at])
+        return out
 
 
 def _half() -> Array:
