@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -72,8 +73,15 @@ class Activity:
     factor: Array
     laws: tuple[tuple[Array, ActivityLaw], ...] = ()
 
+    @cached_property
+    def ideal(self) -> bool:
+        """Whether gamma is 1 everywhere."""
+        return bool(np.all(np.isinf(self.site_density)) and np.all(self.factor == 1) and not self.laws)
+
     def ln_gamma(self, c: Values, c_ref: Array, nodes: Ints) -> Values:
         """ln gamma(c) - ln gamma(c_ref): the reference state has Phi = phi whatever its statistics."""
+        if self.ideal:
+            return np.zeros(c.shape)
         free = self.site_density[nodes]
         out = -np.log((1 - c / free) / (1 - c_ref / free)) + (self.factor[nodes] - 1) * np.log(c / c_ref)
         for mask, law in self.laws:

@@ -51,9 +51,16 @@ class RowMap:
     target: Ints
     sign: Array
 
+    @cached_property
+    def live(self) -> tuple[Ints, Ints, Array]:
+        """(balance, final row, sign) of those that go somewhere."""
+        at = np.flatnonzero(self.target >= 0)
+        return at, self.target[at], self.sign[at]
+
     def add(self, values: Array, out: Array) -> None:
-        live = self.target >= 0
-        out += np.bincount(self.target[live], (self.sign * values)[live], out.size)
+        at, to, sign = self.live
+        if at.size:
+            out += np.bincount(to, sign * values[at], out.size)
 
 
 @dataclass(frozen=True)
