@@ -111,8 +111,12 @@ class Blocks:
 
 
 def regular(potential: Array, active: Bools) -> Array:
-    """d(Phi)/du (N, m, m) with ones where a field is absent."""
+    """d(Phi)/du (N, m, m) with ones where a field is absent, or its potential does not change with its content (a
+    plateau): invertible."""
     out = potential.copy()
+    diagonal = np.arange(out.shape[1])
+    node, k = np.nonzero(out[:, diagonal, diagonal] == 0)
+    out[node, k, k] = 1.0
     node, k = np.nonzero(~active)
     out[node, k, :] = 0.0
     out[node, k, k] = 1.0

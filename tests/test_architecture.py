@@ -22,7 +22,7 @@ ROOMS = (
 )
 CLOSED_FORMS = (
     *("tlm", "pnp", "elements", "diffusion", "mixed", "particles", "cathodes", "profiles", "steps"),
-    *("compose", "two_poles", "cdc"),
+    *("compose", "two_poles", "cdc", "electrolyte"),
 )
 CLOSED_FORMS_USE = ("typing", "errors", "constants", *(f"circuit.{name}" for name in CLOSED_FORMS))
 HEAVY = ("numpy", "scipy", "fipy", "matplotlib", "numba", "h5py", "pint", "pydantic")

@@ -217,3 +217,12 @@ def test_a_discharge_through_two_phases() -> None:
     assert mean / TWO_PHASE.c_max == pytest.approx(0.1 + gained, rel=1e-4)  # the double layers took some of it
     assert 0.3 < gained
     assert trace.conservation < 1e-10
+
+
+def test_a_plateau_rests_and_answers() -> None:
+    """U that is level: nothing but the transport of ions and the reaction at low frequency, no capacity in the way."""
+    flat = electrode(5, 6, host=Host("plateau", 2.3e4, 3.42, 4e-15), stoichiometry=0.5)
+    point = rest_point(flat)
+    assert point.voltages[1] == pytest.approx(3.42)
+    Z = impedance(point, np.array([1e-9])).Z[0]
+    assert abs(Z.imag) < 1e-6 * Z.real

@@ -10,6 +10,11 @@ The parts add up to Z exactly; nothing is fitted. In a reciprocal circuit they a
 v_b i_b / I^2 = dZ / d ln z_b to each element's impedance z_b; away from equilibrium, where controlled sources appear,
 the sensitivity is v_b i_b^adj / I^2 with the adjoint circuit's current, and `sensitivity` uses that.
 
+In a cell the processes are: ion transport, what the conductivity kappa of the electrolyte costs; salt diffusion and
+electrolyte storage, what gradients and content of the salt do; electron transport; charge transfer, interface
+capacitance and film at the surface of particles; particle diffusion and particle storage inside them. A source that
+reads the concentration of the salt counts to salt diffusion, or to the charge transfer that it drives.
+
 How to read a part that is negative, or larger than Z: v_b i_b is not a power but a product of phasors, so a part is
 complex and its real part may have either sign. A negative real part says that enlarging that impedance would *lower*
 Re Z at this frequency, by diverting current to a better path: the ion rail of a composite at frequencies where the

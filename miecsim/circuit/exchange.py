@@ -3,7 +3,8 @@
 One object with these keys: `format` and `version`; `unit` of Z; `extent`, where the cell begins and ends [m]; the names
 of `terminals`, `rails` and `layers`; `spectators`, the number of potentials left out because no current depends on
 them; `nodes`, each with a `name` and, unless it is a terminal, the `rail`, the `place` (number of the control volume)
-and `x` [m], of which a tie has the place only; and `groups` of elements that come from one law, with `kind`, `process`,
+and `x` [m], of which a tie has the place only (a node of lithium in a particle is the potential of the ion there, and
+its x that of the particle); and `groups` of elements that come from one law, with `kind`, `process`,
 `rail` and the `unit` of their values. An element has `nodes` (plus and minus, by name; null for the far end of a
 one-sided source), a `value`, `x` [m] and `layers` of the two control volumes that it joins and the `share` of it that
 belongs to the first. By kind, the current from plus to minus is, with v the voltage between them,

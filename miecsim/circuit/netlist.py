@@ -1,7 +1,8 @@
 """The circuit that a linearised discretisation is: resistors, capacitors, constant phase elements, controlled sources.
 
 A circuit node is a potential of the discretisation: the electrochemical potential Phi_k of one carrier at one balance
-node, the electrostatic potential phi there, or a terminal. An element joins two of them and knows where it comes from:
+node, the electrostatic potential phi there, or a terminal; of lithium in a particle it is the potential of the ion,
+Phi_p = Phi_lithium + Phi_eon (`numbering`). An element joins two of them and knows where it comes from:
 its rail, its place, its layer and the process it belongs to. Elements that come from one law are kept together as
 arrays, an `Elements` each, so that a 2D netlist of 10^5 elements is handled at the speed of NumPy.
 
@@ -161,7 +162,8 @@ class Netlist:
 
     def negative(self) -> list[tuple[Elements, int]]:
         """Elements other than sources whose value is not positive, as (group, index): a negative capacitance marks a
-        spinodal, a negative resistance an error."""
+        spinodal, as does that of a particle with the diffusion resistances of Fick's law beside it; any other negative
+        resistance is an error."""
         return [
             (group, int(i)) for group in self.elements if group.kind != "G" for i in np.flatnonzero(group.value <= 0)
         ]

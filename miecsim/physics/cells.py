@@ -245,13 +245,17 @@ class _Assembly:
         return [(reaction, surface), (contact, surface), (diffusion, inner)]
 
     def _interface(self, p: ActiveParticles, tree: Tree) -> list[Branch]:
-        """Double layer, and the film in front of it."""
+        """Double layer, and the film in front of it. Beneath a film it is charged by the host's own electrons where
+        they have a rail; without one, by those of the electrode, beside the contact."""
         ion, electron, area = self.row["ion"], self.row["electron"], tree.particles.surface
         parents, surface = tree.particles.parents, tree.surface
         out = []
         beneath = (ion, parents) if p.film is None else (self.row["film"], surface)
         if p.double_layer is not None:
-            out.append(Branch(p.double_layer, electron, parents, *beneath, area, "charge transfer"))
+            mixed = p.film is not None and p.host.sigma_eon is not None
+            out.append(
+                Branch(p.double_layer, electron, surface if mixed else parents, *beneath, area, "charge transfer")
+            )
         if p.film is not None:
             out.append(Branch(p.film, self.row["film"], surface, ion, parents, area, "film"))
         return out

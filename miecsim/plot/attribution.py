@@ -47,7 +47,7 @@ from miecsim.typing import Array, Complex
 LEFT, RIGHT, BOTTOM, GAP = 1.35, 0.35, 1.0, 0.35  # cm
 POINTS = ("terminals", "layer interfaces")  # processes without an extent along x
 MAPPED = 3  # processes that get a map of their own, after the sum of all
-HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "||||", "----", "++++")
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "||||", "----", "++++", "oooo", "//\\\\..")
 # The same process has the same colour in every figure; further ones take what is left.
 OWN = {
     "ion transport": BLUE,
@@ -58,6 +58,14 @@ OWN = {
     "displacement": ORANGE,
     "terminals": GREY,
     "layer interfaces": "#F0E442",  # yellow of the same palette
+    # of cells, whose processes are more than the palette's colours: from the muted one of Paul Tol, as readable
+    "salt diffusion": "#332288",  # indigo
+    "electrolyte storage": PURPLE,
+    "particle diffusion": ORANGE,
+    "particle storage": "#882255",  # wine
+    "film": "#BBBBBB",
+    "electron contact": "#999933",  # olive
+    "electron transport in particles": "#DDCC77",  # sand
 }
 
 
@@ -270,8 +278,11 @@ def _mesh(axes: Axes, edges: Array, f: Array, values: Array, limit: float) -> Qu
     mesh = axes.pcolormesh(edges, rows, values, cmap="PuOr_r", vmin=-limit, vmax=limit, rasterized=True)
     _frequency(axes, f, "y")
     axes.set_ylim(float(rows[0]), float(rows[-1]))
-    axes.set_xlim(float(edges[0]), float(edges[-1]))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10], prune="upper"))
+    low, high = float(edges[0]), float(edges[-1])
+    axes.set_xlim(low, high)
+    ticks = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(low, high)
+    # a number at the end of one map would run into the first of the next
+    axes.set_xticks([t for t in ticks if low <= t <= low + 0.94 * (high - low)])
     return mesh
 
 
