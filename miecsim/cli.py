@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from miecsim.errors import CheckError, MiecsimError
+from miecsim.errors import CheckError, InputError, InterruptedRunError, MiecsimError
 
 INTERRUPTED = 130  # also what typer makes of Ctrl-C
+LABELS = {CheckError: "check failed", InterruptedRunError: "interrupted"}  # of what goes to stderr
 
 app = typer.Typer(
     name="miecsim",
@@ -62,13 +63,21 @@ def list_(where: Annotated[Path | None, typer.Argument(metavar="DIR", help="A fo
 def new(
     name: Annotated[str, typer.Argument(help="Directory of the new case.")],
     source: Annotated[
-        str, typer.Option("--from", metavar="CASE", help="A case directory, or the name of a shipped case.")
-    ],
+        str | None, typer.Option("--from", metavar="CASE", help="A case directory, or the name of a shipped case.")
+    ] = None,
+    from_bpx: Annotated[
+        Path | None, typer.Option("--from-bpx", metavar="FILE", help="A cell in the BPX format (JSON).")
+    ] = None,
 ) -> None:
-    """Start a case of your own as a copy of another."""
-    from miecsim.commands.shipped import new_command
+    """Start a case of your own as a copy of another, or from a BPX file."""
+    from miecsim.commands.shipped import new_command, new_from_bpx_command
 
-    new_command(name, source)
+    if (source is None) == (from_bpx is None):
+        raise InputError(f"new {name}: read {'both' if source else 'neither'}; expected either --from or --from-bpx")
+    if from_bpx is not None:
+        new_from_bpx_command(name, from_bpx)
+    elif source is not None:
+        new_command(name, source)
 
 
 @app.command()
@@ -118,7 +127,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except MiecsimError as error:
-        label = "check failed" if isinstance(error, CheckError) else "error"
+        label = LABELS.get(type(error), "error")
         for line in str(error).splitlines():
             print(f"{label}: {line}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -25,3 +25,9 @@ class CheckError(MiecsimError):
     """The run finished, but a figure that the case expects was not reached (exit code 4)."""
 
     exit_code = 4
+
+
+class InterruptedRunError(MiecsimError):
+    """The run was interrupted, and can be gone on with: says where it stands and how (exit code 130)."""
+
+    exit_code = 130

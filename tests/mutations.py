@@ -37,6 +37,7 @@ WORDS = (
     "experiment",
     "technique",
     "read",
+    "kind",
 )
 OPTIONAL = (
     "grading",
@@ -51,10 +52,30 @@ OPTIONAL = (
     "bias",
     "thermodynamic_factor",
     "how",
+    "self_diffusion",
+    "double_layer",
+    "film",
+    "shells",
+    "reorganisation_energy",
 )
 CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
 SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
-SIGNED_OR_ZERO = ("start", "cut_off", "potentials", "offset", "bias")  # voltages and places counted from a zero
+SIGNED_OR_ZERO = (
+    "start",
+    "cut_off",
+    "potentials",
+    "offset",
+    "bias",
+    "others",
+    "flat_band",
+    "emf",
+    "x",
+    "y",
+    "entropic_coefficient",
+)  # counted from a zero
+# Of the steps of a protocol, which have a kind: what may be left out, and what is counted from a zero.
+STEP_OPTIONAL = ("limits", "points", "profiles_at", "spectra_at", "others", "count", "offset")
+STEP_SIGNED = ("voltage", "height", "from", "to", "offset")
 TOGETHER = {"model", "layer", "interface"}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(
@@ -98,15 +119,19 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     target = str(key).split(".")[-1]
     if label == "missing":
         return _may_be_missing(path, parent, key, value)
-    if label in ("zero", "negative", "tiny") and target == "temperature" and str(value).endswith("degC"):
+    if label in ("zero", "negative", "tiny") and target.endswith("temperature") and str(value).endswith("degC"):
         return label != "negative" or float(value.split()[0]) < 272.0
     if label in ("zero", "negative") and _of(path) == "voltages":  # which must rise
         return float(str(value).split()[0]) == 0.0
+    if target in ("transference_number", "thermodynamic_factor") and label in ("table", "int"):
+        return label == "table" or target == "thermodynamic_factor"  # { value = 1 }, and 7
+    if target == "voltage" and _of(path) == "state" and label in ("zero", "negative"):
+        return True
     if label == "float":
         return target in ("relative_permittivity", "grading", "tortuosity_factor", "expected")
     if label == "negative":
         is_zero = float(str(value).split()[0]) == 0.0
-        signed = bool({target, _of(path)} & {*SIGNED, *SIGNED_OR_ZERO})
+        signed = bool({target, _of(path)} & {*SIGNED, *SIGNED_OR_ZERO}) or _step_signed(target, parent)
         return _zero_is_good(path, target, parent) if is_zero else signed
     if label == "zero":
         return _zero_is_good(path, target, parent)
@@ -131,12 +156,26 @@ def _zero_is_good(path: KeyPath, key: str, parent: Any) -> bool:
         return True
     if {key, _of(path)} & {*SIGNED_OR_ZERO, "surface_resistance"} or path[-2:] == ("window", 0):
         return True
-    return key in ("Rs", "cross_conductivity", "fixed_charge", "position", "expected")
+    if _step_signed(key, parent):
+        other = {"from": "to", "to": "from"}.get(key)
+        return other is None or float(str(parent[other]).split()[0]) != 0.0
+    return key in ("Rs", "cross_conductivity", "fixed_charge", "position", "expected", "soc")
+
+
+def _step_signed(key: str, parent: Any) -> bool:
+    """Whether a value is imposed by a step of a protocol, or limits one."""
+    return isinstance(parent, dict) and (("kind" in parent and key in STEP_SIGNED) or key == "above")
 
 
 def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> bool:
     if len(path) > 1 and path[-2] == "set":
         return True
+    if isinstance(parent, dict) and "kind" in parent and path[0] != "electrolyte":
+        return key in STEP_OPTIONAL
+    if isinstance(parent, dict) and {"above", "below"} & set(parent):
+        return key in ("terminal", "ends_run")
+    if key == "frequency" and any("spectra_at" in step for step in parent.get("step", ())):
+        return False
     if path[0] == "experiment" and len(path) == 3 and parent.get("technique") in TECHNIQUES:
         fields = TECHNIQUES[parent["technique"]].parameters.__dataclass_fields__  # type: ignore[attr-defined]
         if key in CARRIERS and key in fields:  # whose default is the name of a carrier
@@ -153,6 +192,8 @@ def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> b
         return parent.get("mobile") is False
     if key == "permittivity":
         return "carrier" in parent and "fixed_charge" not in parent
+    if "contacts" in path and key in ("emf", "pO2"):
+        return "pO2_reference" not in parent
     return key in OPTIONAL or path == ("interface",)
 
 
@@ -172,7 +213,7 @@ def _shape(node: Any, path: KeyPath) -> Any:
         return (tuple(node), node.get("law"), node.get("mobile")) if len(path) > 2 else "top"
     if isinstance(node, list):
         return len(node), type(node[0]) if node else None
-    found = QUANTITY.fullmatch(node) if isinstance(node, str) else None
+    found = QUANTITY.fullmatch(node) if isinstance(node, str) and path[-1] != "expression" else None
     return (str, found and found[2], found and float(found[1]) == 0.0) if isinstance(node, str) else type(node)
 
 
@@ -248,7 +289,13 @@ def _wrong_texts(path: KeyPath, value: str) -> Iterator[tuple[str, Any]]:
     yield "long", (value + " and ") * 1000
     found = QUANTITY.fullmatch(value)
     words = [part for part in path if isinstance(part, str)]
-    if found is None or words[-1] in ("title", "source", "name"):
+    if words[-1] == "expression":
+        yield "variable", f"({value}) * voltage"
+        yield "code", f"__import__('os').getcwd() + {value}"
+        yield "broken", f"({value}"
+        yield "nan", f"({value}) / 0"
+        return
+    if found is None or words[-1] in ("title", "source", "name", "unit", "table"):
         if words[-1] in (*WORDS, "between", "fixed_charge", "temperature", "area"):
             yield "word", value[:-1] + "x"
             yield "control", value + "\n\u2028x"

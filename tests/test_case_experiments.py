@@ -30,7 +30,7 @@ from miecsim.plot.techniques import FIGURES
 from miecsim.run.experiments import RUNNERS
 
 EXAMPLES = Path(__file__).resolve().parent / "case_examples"
-EXPERIMENTS = ("insertion", "probes", "polarisation", "electrolyte", "reference_electrodes", "grain_boundary")
+EXPERIMENTS = ("protocol", "insertion", "probes", "polarisation", "electrolyte", "contact", "reference_electrodes", "grain_boundary")
 
 
 def text_of(name: str) -> str:
@@ -129,8 +129,9 @@ def test_what_is_stored_is_the_case_again() -> None:
 def test_a_default_is_the_same_case_as_its_value_written_out() -> None:
     case = example("insertion")
     stored = case.resolved["experiment"][0]
-    assert (stored["electron"], case.resolved["experiment"][1]["tolerance"]) == ("electron", 1e-5)
-    assert "start" not in case.resolved["experiment"][1]  # no value stands for the reference state
+    assert (stored["electron"], case.resolved["experiment"][1]["electron"]) == ("electron", "electron")
+    # no value stands for the reference state, and for the size of a pulse
+    assert not {"start", "tolerance"} & set(case.resolved["experiment"][1])
     spelt = text_of("insertion").replace('start = "0 V"', 'start = "0 V"\nelectron = "electron"')
     assert case_from_text(spelt, "x").input_hash == case.input_hash
     plain = (str, int, float)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import synthetic_result as synthetic
 from matplotlib.figure import Figure
-from rich.table import Table
 from test_results import assert_same
 
 import miecsim.run.experiments as runs
@@ -24,7 +23,6 @@ from miecsim.case.parameters import Parameters
 from miecsim.case.table import key
 from miecsim.case.techniques import TECHNIQUES, Technique
 from miecsim.cli import main
-from miecsim.commands.table import experiment_table
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError, SolveError
 from miecsim.plot.techniques import FIGURES
@@ -229,27 +227,6 @@ def test_what_goes_wrong_in_a_technique_names_the_experiment(cli, bench, monkeyp
     assert not (bench / "results").exists()
 
 
-def test_a_long_record_is_told_by_its_analyses() -> None:
-    """Twenty pulses read in two ways, one of them not at all in pulse 3: two rows, with the range of each."""
-    D, pairs = 1.1e-13, list[Compared]()
-    for k, slope in enumerate(np.linspace(1e-13, 0.8e-13, 20), 1):
-        pairs.append(Compared("D", slope, D, "m^2/s", f"slope, pulse {k}"))
-        pairs.append(Compared("D", float("nan") if k == 3 else D, D, "m^2/s", f"fit, pulse {k}"))
-    assert [cells(table_of(pairs))[column][0] for column in range(5)] == [
-        *("D", "8e-14 m^2/s to 1e-13 m^2/s", "1.1e-13 m^2/s", "-27.3 % to -9.09 %", "slope, pulse 1 to pulse 20"),
-    ]
-    assert cells(table_of(pairs))[3] == ["-27.3 % to -9.09 %", "+0 %"]
-    assert cells(table_of(pairs[4:6]))[3:] == [["-11 %", "-"], ["slope, pulse 3", "fit, pulse 3"]]
-
-
-def table_of(compared: list[Compared]) -> Table:
-    return experiment_table(ExperimentRecord("a", "gitt", TechniqueRecord("gitt", {}, tuple(compared))))
-
-
-def cells(table: Table) -> list[list[str]]:
-    return [[str(cell) for cell in column.cells] for column in table.columns]
-
-
 # --------------------------------------------------------------------------------------------------- records
 
 
@@ -377,11 +354,15 @@ def test_the_techniques_of_direct_current(cli, tmp_path) -> None:
     assert read.textbook == pytest.approx(R_i + 2 * 0.7e-4 / 0.6e-4, rel=1e-3) and read.true == pytest.approx(R_i)
     assert both.tables["ion-blocked cell"]["current"][0][-1] == pytest.approx(-3e-3 / R_e, rel=1e-3)
     np.testing.assert_allclose(curve.tables["curve"]["voltage"][0], [-30e-3, -10e-3, 0, 15e-3, 40e-3])
+    slope = np.gradient(curve.tables["curve"]["current"][0], curve.tables["curve"]["voltage"][0])[2]
+    assert slope == pytest.approx(sigma_e * 0.6e-4 / 0.8e-3, rel=0.1)  # the area of the case
     assert curve.figure("sigma_n").true == pytest.approx(sigma_e, rel=1e-9)
     assert film.figure("R_ee").true == pytest.approx(R_e) and film.figure("R_ii").true == pytest.approx(R_i)
     assert abs(film.figure("t_ion").error) < 1e-3
     assert set(np.round(1e6 * np.abs(film.tables["lines"]["current_ee"][0]), 9)) == {4.0, 5.4}
     assert list(leak.tables["membrane"]["thickness"][0]) == [2e-4, 5e-4, 1e-3]
+    assert leak.tables["membrane"]["flux"][1] == "mol/s"
+    assert leak.figure("oxygen flux", "Wagner's integral, 200 um").true == leak.tables["membrane"]["flux"][0][0]
     assert abs(leak.figure("characteristic thickness").error) < 0.1
     names = {path.name for path in (tmp_path / "a").iterdir()}
     assert {
@@ -406,6 +387,7 @@ def test_a_transference_number_per_area(cli, tmp_path) -> None:
     [
         ("reference_electrodes", "overpotential at 52 um", 2e-3),
         ("grain_boundary", "resistance across, vacancy", 2e-3),
+        ("contact", "carriers of the bulk", 2e-3),
     ],
 )
 def test_the_techniques_that_look_inside(cli, tmp_path, name, quantity, bound) -> None:
@@ -415,3 +397,4 @@ def test_the_techniques_that_look_inside(cli, tmp_path, name, quantity, bound) -
     (experiment,) = read_result(tmp_path / "a" / "result.h5").experiments
     assert abs(experiment.record.figure(quantity).error) < bound
     assert (tmp_path / "a" / f"{experiment.name}_{experiment.technique}.svg").exists()
+    assert (tmp_path / "a" / "boundary_space_charge_arcs.png").exists() == (name == "grain_boundary")

@@ -27,7 +27,7 @@ def read_bias(raw: Raw, at: str, problems: Problems, context: Context, terminals
     imposed = sub_table(raw, "bias")
     if imposed is None:
         return None
-    here, names = join_key(at, "bias"), _names(raw, terminals)
+    here, names = join_key(at, "bias"), terminal_names(raw, terminals)
     voltages: list[tuple[str, float]] = []
     currents: list[tuple[str, float]] = []
     for terminal, value in imposed.items():
@@ -48,7 +48,7 @@ def read_bias(raw: Raw, at: str, problems: Problems, context: Context, terminals
     return Bias(tuple(voltages), tuple(currents))
 
 
-def _names(raw: Raw, terminals: Sequence[Terminal]) -> Names:
+def terminal_names(raw: Raw, terminals: Sequence[Terminal]) -> Names:
     """Names of the terminals, None while they cannot all be read."""
     listed = len(named_items(raw, "terminal", "", Problems("")))
     return tuple(t.name for t in terminals) if terminals and len(terminals) >= listed else None
@@ -79,6 +79,16 @@ def _is_current(value: str) -> bool:
     except UnitError:
         return False
     return True
+
+
+def imposed() -> Leaf:
+    """What is imposed on a terminal: ("voltage", V) or ("current", A into the cell)."""
+
+    def check(value: object, _siblings: Mapping[str, Any], context: Context) -> tuple[str, float]:
+        number, is_voltage = _value(value, context)
+        return "voltage" if is_voltage else "current", number
+
+    return Leaf(describe(("current_density", "current", "potential")), check)
 
 
 def cell_current() -> Leaf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from miecsim.case.bias import terminal_names
 from miecsim.case.data import Experiment
 from miecsim.case.fields import name
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of, sentence
@@ -47,6 +48,9 @@ def _experiment(raw: Raw, at: str, problems: Problems, view: View) -> Experiment
         return None
     head, parameters = part_of(found, _Head), part_of(found, technique.parameters)
     for what, read, expected in parameters.conflicts(view.layers):
+        problems.add(join_key(at, what), read, expected)
+    names = terminal_names(raw, wires.terminals)
+    for what, read, expected in parameters.miswired(names) if names else ():
         problems.add(join_key(at, what), read, expected)
     preset = part_of(found, _Wiring).terminals if technique.wired else ""
     wiring = (preset, wires.terminals, wires.links, wires.planes)

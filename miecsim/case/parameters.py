@@ -30,6 +30,10 @@ class Parameters:
         """What does not fit together, or not to the layers (None: one that could not be read)."""
         yield from ()
 
+    def miswired(self, terminals: Sequence[str]) -> Iterator[Conflict]:
+        """What does not fit to the terminals that the experiment wires."""
+        yield from ()
+
 
 def unknown_carrier(key: str, carrier: str, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
     """A conflict for the first layer in which `carrier` cannot move."""

@@ -14,7 +14,8 @@ from miecsim.case.technique_polarisation import (
     HebbWagner,
     OxygenMembrane,
 )
-from miecsim.case.technique_profiles import ReferenceElectrode, SpaceCharge
+from miecsim.case.technique_profiles import ContactCapacitance, ReferenceElectrode, SpaceCharge
+from miecsim.case.technique_protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Technique:
 
 
 TECHNIQUES: dict[str, Technique] = {
+    "protocol": Technique(Protocol, ("charge", "current", "voltage", "R_high", "R_low")),
     "pitt": Technique(Pitt, ("D_chem", "Lambda")),
     "gitt": Technique(Gitt, ("D_chem", "R")),
     "gitt_error_map": Technique(GittErrorMap, ("D_chem",)),
@@ -44,7 +46,11 @@ TECHNIQUES: dict[str, Technique] = {
         ("t_ion", "R_ee", "R_ii", "R_HF", "R_HF (1/R_ee + 1/R_ii)", "R_ion", "R_electron"),
         wired=False,
     ),
-    "hebb_wagner": Technique(HebbWagner, ("sigma_n", "sigma_p", "sigma_e"), wired=False),
+    "hebb_wagner": Technique(
+        HebbWagner,
+        ("sigma_n", "sigma_p", "sigma_e", "domain boundary", "pO2 of the domain boundary"),
+        wired=False,
+    ),
     "oxygen_membrane": Technique(
         OxygenMembrane,
         ("oxygen flux", "open-circuit voltage", "characteristic thickness", "ambipolar conductivity"),
@@ -57,6 +63,9 @@ TECHNIQUES: dict[str, Technique] = {
         SpaceCharge,
         ("resistance across", "conductance along", "potential of the core", "capacitance"),
         wired=False,
+    ),
+    "contact_capacitance": Technique(
+        ContactCapacitance, ("capacitance", "carriers of the bulk", "flat-band voltage"), wired=False
     ),
     "conductivity_relaxation": Technique(ConductivityRelaxation, ("diffusivity", "exchange coefficient"), wired=False),
 }

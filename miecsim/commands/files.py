@@ -54,12 +54,16 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
 def _figures_of_experiments(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     if not record.experiments:
         return {}
-    from miecsim.plot.techniques import FIGURES
+    from miecsim.plot.techniques import FIGURES, MORE
 
-    return {
-        f"{experiment.name}_{experiment.technique}": partial(FIGURES[experiment.technique], experiment.record)
-        for experiment in record.experiments
-    }
+    figures: dict[str, Callable[[], Figure]] = {}
+    for experiment in record.experiments:
+        name, technique = f"{experiment.name}_{experiment.technique}", experiment.technique
+        figures[name] = partial(FIGURES[technique], experiment.record)
+        figures |= {
+            f"{name}_{what}": partial(draw, experiment.record) for what, draw in MORE.get(technique, {}).items()
+        }
+    return figures
 
 
 def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]]) -> dict[str, Callable[[], Figure]]:

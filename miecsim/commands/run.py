@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miecsim.case import Case, load_case
-from miecsim.commands.table import check_table, checked, experiment_notes, experiment_table, summary_table
+from miecsim.commands.table import check_table, checked, experiment_notes, experiment_table, summary_tables
 from miecsim.errors import CheckError, InputError
 from miecsim.results import RunRecord, read_result
 
@@ -29,11 +29,15 @@ def run_command(directory: Path, overrides: list[str], out: Path | None, force: 
         _report(console, done, overrides)
         _refuse_failed(done, case, overrides)
         return
-    record = _solve(case, console)
+    if force:
+        _forget_others(folder, case)
+    record = _solve(case, console, folder)
     from miecsim.commands.files import write_all
 
     started = time.perf_counter()
     written = write_all(record, folder)
+    for path in _checkpoints(folder, case).values():
+        path.unlink(missing_ok=True)
     _report(console, record, overrides)
     solved = record.timings["solve"]
     console.print(
@@ -63,18 +67,32 @@ def _finished(folder: Path, case: Case, force: bool) -> RunRecord | None:
     return found
 
 
-def _solve(case: Case, console: Console) -> RunRecord:
+def _checkpoints(folder: Path, case: Case) -> dict[str, Path]:
+    """Where each experiment keeps how far it has come."""
+    return {experiment.name: folder / f"{experiment.name}.checkpoint.npz" for experiment in case.experiments}
+
+
+def _forget_others(folder: Path, case: Case) -> None:
+    """Remove what interrupted runs of another input have left."""
+    from miecsim.results.checkpoint import label_of
+
+    for name, path in _checkpoints(folder, case).items():
+        if path.exists() and label_of(path) != case.for_experiment(name).input_hash:
+            path.unlink()
+
+
+def _solve(case: Case, console: Console, folder: Path) -> RunRecord:
     from miecsim.run.run import run_case
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("grid", total=1.0)
-        return run_case(case, lambda what, part: progress.update(task, description=what, completed=part))
+        return run_case(case, lambda what, part: progress.update(task, description=what, completed=part), folder)
 
 
 def _report(console: Console, record: RunRecord, overrides: list[str]) -> None:
-    if record.studies:
-        console.print(summary_table(record))
+    for table in summary_tables(record, console.width) if record.studies else ():
+        console.print(table)
     for experiment in record.experiments:
         console.print(experiment_table(experiment))
         for note in experiment_notes(experiment):

@@ -52,8 +52,34 @@ def new_command(name: str, source: str) -> None:
         raise InputError(f"{target}: exists already; choose another name")
     origin = _find(source)
     target.mkdir(parents=True)
-    shutil.copyfile(origin / "case.toml", target / "case.toml")
+    for file in (origin / "case.toml", *origin.glob("*.csv")):  # with the tables that it names
+        shutil.copyfile(file, target / file.name)
     Console().print(f"{target / 'case.toml'} is a copy of {origin / 'case.toml'}; edit it, then: miecsim run {target}")
+
+
+def new_from_bpx_command(name: str, file: Path) -> None:
+    """Write the cell of a BPX file as a case to the new directory `name`."""
+    from miecsim.case import load_case
+    from miecsim.case.bpx import read_bpx
+
+    target = Path(name)
+    if target.exists():
+        raise InputError(f"{target}: exists already; choose another name")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text in UTF-8"
+        raise InputError(f"{file}: read nothing ({reason}); expected a BPX file") from None
+    found = read_bpx(text, str(file))
+    target.mkdir(parents=True)
+    for label, content in {"case.toml": found.text, **found.tables}.items():
+        (target / label).write_text(content, encoding="utf-8")
+    try:
+        load_case(target)
+    except InputError as error:  # a value that no case may have
+        shutil.rmtree(target)
+        raise InputError(str(error).replace(str(target / "case.toml"), str(file))) from None
+    Console().print(f"{target / 'case.toml'} holds the cell of {file}; next: miecsim run {target}")
 
 
 def _find(source: str) -> Path:

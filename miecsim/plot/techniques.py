@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from miecsim.plot.technique_bruce_vincent import technique_bruce_vincent
 from miecsim.plot.technique_conductivity_relaxation import technique_conductivity_relaxation
+from miecsim.plot.technique_contact_capacitance import technique_contact_capacitance
 from miecsim.plot.technique_current_carrying import technique_current_carrying
 from miecsim.plot.technique_dc_polarisation import technique_dc_polarisation
 from miecsim.plot.technique_four_line_probe import technique_four_line_probe
@@ -15,11 +16,13 @@ from miecsim.plot.technique_gitt import gitt_map, technique_gitt
 from miecsim.plot.technique_hebb_wagner import technique_hebb_wagner
 from miecsim.plot.technique_oxygen_membrane import technique_oxygen_membrane
 from miecsim.plot.technique_pitt import technique_pitt
+from miecsim.plot.technique_protocol import technique_protocol
 from miecsim.plot.technique_reference_electrode import technique_reference_electrode
-from miecsim.plot.technique_space_charge import technique_space_charge
+from miecsim.plot.technique_space_charge import space_charge_arcs, technique_space_charge
 from miecsim.techniques.record import TechniqueRecord
 
 FIGURES: dict[str, Callable[[TechniqueRecord], Figure]] = {
+    "protocol": technique_protocol,
     "pitt": technique_pitt,
     "gitt": technique_gitt,
     "gitt_error_map": gitt_map,
@@ -32,4 +35,7 @@ FIGURES: dict[str, Callable[[TechniqueRecord], Figure]] = {
     "oxygen_membrane": technique_oxygen_membrane,
     "reference_electrode": technique_reference_electrode,
     "space_charge": technique_space_charge,
+    "contact_capacitance": technique_contact_capacitance,
 }
+# further figures of a record, by what follows the technique in the name of the file
+MORE: dict[str, dict[str, Callable[[TechniqueRecord], Figure]]] = {"space_charge": {"arcs": space_charge_arcs}}

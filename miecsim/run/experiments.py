@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 from miecsim.case.load import Case
 from miecsim.errors import InputError, SolveError
 from miecsim.results import ExperimentRecord, GridRecord
-from miecsim.run import technique_conductivity, technique_insertion, technique_polarisation, technique_profiles
+from miecsim.run import (
+    technique_conductivity,
+    technique_insertion,
+    technique_polarisation,
+    technique_profiles,
+    technique_protocol,
+)
 from miecsim.run.grids import grid_record, stack_record
-from miecsim.run.technique import Bench, Runner
+from miecsim.run.technique import Bench, Runner, Tell
 
 RUNNERS: dict[str, Runner] = {
     **technique_insertion.RUNNERS,
     **technique_conductivity.RUNNERS,
     **technique_polarisation.RUNNERS,
     **technique_profiles.RUNNERS,
+    **technique_protocol.RUNNERS,
 }
 
 
-def run_experiment(case: Case, name: str, tell: Callable[[str], None]) -> tuple[ExperimentRecord, GridRecord]:
-    """The experiment `name` of `case`, and the grid of the stack. Raises InputError and SolveError with its name."""
+def run_experiment(
+    case: Case, name: str, tell: Tell, checkpoints: Path | None = None
+) -> tuple[ExperimentRecord, GridRecord]:
+    """The experiment `name` of `case`, and the grid of the stack. With a folder for `checkpoints`, a protocol goes on
+    from where it was interrupted. Raises InputError and SolveError with the name of the experiment."""
     own = case.for_experiment(name)
-    bench = Bench(own, own.experiments[0], tell)
+    bench = Bench(own, own.experiments[0], tell, checkpoints)
     technique = bench.experiment.technique
     try:
         record = RUNNERS[technique](bench)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -25,9 +26,11 @@ from miecsim.results import (
 from miecsim.run.build import shared_widths, system_of
 from miecsim.run.checks import evaluate, figures_of, refuse_unknown
 from miecsim.run.grids import grid_record
+from miecsim.run.particles import stoichiometries
 from miecsim.run.references import reference
 from miecsim.run.summary import summarise
 from miecsim.solvers.impedance import Amplitudes, Spectrum, amplitudes, impedance
+from miecsim.solvers.rest import rest_point
 from miecsim.solvers.steady import OperatingPoint, solve_steady
 from miecsim.system import System
 from miecsim.typing import Array, Bools, Complex, Ints
@@ -35,9 +38,11 @@ from miecsim.typing import Array, Bools, Complex, Ints
 Progress = Callable[[str, float], None]  # (what is being done, fraction of the whole)
 
 
-def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
-    """Solve every study and experiment of `case`. Raises InputError (with the name of the case's file) and SolveError
-    (with the study's or experiment's)."""
+def run_case(case: Case, progress: Progress | None = None, checkpoints: Path | None = None) -> RunRecord:
+    """Solve every study and experiment of `case`. With a folder for `checkpoints`, a protocol in time that Ctrl-C
+    interrupts leaves <experiment>.checkpoint.npz there (InterruptedRunError) and goes on from it when it is run again.
+
+    Raises InputError (with the name of the case's file) and SolveError (with the study's or experiment's)."""
     tell = progress or (lambda what, done: None)
     try:
         refuse_unknown(case)
@@ -47,7 +52,9 @@ def run_case(case: Case, progress: Progress | None = None) -> RunRecord:
     timings: dict[str, float] = {}
     count = len(case.studies) + len(case.experiments)
     studies, grid = _run_studies(case, lambda what, part: tell(what, part / count), timings)
-    experiments, another = _run_experiments(case, lambda what, part: tell(what, (len(studies) + part) / count), timings)
+    experiments, another = _run_experiments(
+        case, lambda what, part: tell(what, (len(studies) + part) / count), timings, checkpoints
+    )
     grid = grid or another
     checks = evaluate(case.checks, studies, experiments)
     timings["solve"] = time.perf_counter() - started
@@ -94,7 +101,7 @@ def _run_studies(case: Case, tell: Progress, timings: dict[str, float]) -> tuple
 
 
 def _run_experiments(
-    case: Case, tell: Progress, timings: dict[str, float]
+    case: Case, tell: Progress, timings: dict[str, float], checkpoints: Path | None
 ) -> tuple[list[ExperimentRecord], GridRecord | None]:
     """Every experiment, and the grid of the first; `tell` counts in experiments."""
     if not case.experiments:
@@ -105,11 +112,11 @@ def _run_experiments(
     for i, experiment in enumerate(case.experiments):
         begin = time.perf_counter()
 
-        def step(what: str, i: int = i, name: str = experiment.name) -> None:
-            tell(f"{name}: {what}", i)
+        def step(what: str, part: float = 0.0, /, i: int = i, name: str = experiment.name) -> None:
+            tell(f"{name}: {what}", i + part)
 
         step(experiment.technique)
-        out.append(run_experiment(case, experiment.name, step))
+        out.append(run_experiment(case, experiment.name, step, checkpoints))
         timings[f"experiment {experiment.name}"] = time.perf_counter() - begin
     return [record for record, _ in out], out[0][1]
 
@@ -137,7 +144,7 @@ def _run_study(
 def operating_point(system: System, bias: data.Bias | None) -> OperatingPoint:
     """The steady state that a study's spectrum is taken at: at rest, or under its bias."""
     if bias is None:
-        return solve_steady(system)
+        return rest_point(system) if system.nodes.trees else solve_steady(system)
     return solve_steady(system, dict(bias.voltages), currents=dict(bias.currents))
 
 
@@ -154,7 +161,7 @@ def _record(
 ) -> StudyRecord:
     system = point.system
     x, rails = _along(system, profile)
-    position, steady = _steady(point)
+    position, steady = steady_profiles(point)
     ground = spectrum.terminals[1]
     record = StudyRecord(
         name=study.name,
@@ -190,8 +197,9 @@ def _record(
 
 
 def _sections(system: System) -> tuple[Array, Ints]:
-    """Distinct positions along x and the one of each node, so that 2D and 3D results have a profile along the cell."""
-    x = system.nodes.position[:, 0]
+    """Distinct positions along x and the one of each node, so that 2D and 3D results have a profile along the cell.
+    Nodes within particles are left out."""
+    x = system.nodes.position[: system.nodes.trunk, 0]
     if system.nodes.chain:  # both nodes of a junction are kept
         return x, np.arange(x.size)
     xs, section = np.unique(x, return_inverse=True)
@@ -209,24 +217,31 @@ def _mean(values: Array | Complex, active: Bools, section: Ints) -> Complex:
 
 def _along(system: System, profile: Amplitudes) -> tuple[Array, dict[str, Complex]]:
     x, section = _sections(system)
-    active = system.laws.active
+    active = system.laws.active[: system.nodes.trunk]
     rails = {
-        name: np.stack([_mean(amplitude[:, k], active[:, k], section) for amplitude in profile.potential])
+        name: np.stack([_mean(a[: len(active), k], active[:, k], section) for a in profile.potential])
         for k, name in enumerate(system.laws.state_map.names)
+        if active[:, k].any()
     }
     return x, rails
 
 
-def _steady(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array, str]]]:
+def steady_profiles(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array, str]]]:
+    """Positions [m] along x, and there potentials [V] and concentrations [mol/m3], each with its unit."""
     system = point.system
     x, section = _sections(system)
-    state_map, active = system.laws.state_map, system.laws.active
-    state = state_map.at(point.u, np.arange(system.nodes.n))
+    state_map, active = system.laws.state_map, system.laws.active[: system.nodes.trunk]
+    state = state_map.at(point.u[:, : system.nodes.trunk], np.arange(system.nodes.trunk))
     out: dict[str, tuple[Array, str]] = {}
     for k, carrier in enumerate(state_map.carriers):
+        if not active[:, k].any():
+            continue  # it lives in particles alone
         out[f"potential_{carrier.name}"] = (_mean(state.Phi[k], active[:, k], section).real, "V")
         if carrier.stored:
             out[f"concentration_{carrier.name}"] = (_mean(state.c[k], active[:, k], section).real, "mol/m^3")
+    for name, values in stoichiometries(point).items():
+        known = ~np.isnan(values)
+        out[name] = (_mean(values, known, section).real, "1")
     if state_map.has_phi:
         out["potential"] = (_mean(state.phi, active[:, -1], section).real, "V")
     return x, out
@@ -249,5 +264,5 @@ def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:
     common = dict(studies[0].summary) if studies else {}
     for study in studies[1:]:
         common = {n: q for n, q in common.items() if n in study.summary and study.summary[n].value == q.value}
-    of_spectrum = ("R_dc", "R_low", "R_high", "C_low", "shortcut", "reference", "voltage", "current")
+    of_spectrum = ("R_dc", "R_total", "R_low", "R_high", "C_low", "shortcut", "reference", "voltage", "current")
     return {n: q for n, q in common.items() if not n.startswith(of_spectrum)}

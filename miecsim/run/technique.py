@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from miecsim.case import data
 from miecsim.case.load import Case
@@ -18,13 +19,20 @@ from miecsim.techniques.record import TechniqueRecord
 P = TypeVar("P", bound=Parameters)
 
 
+class Tell(Protocol):
+    """Takes what is being done, and the part of the experiment that is over by then, where that is known."""
+
+    def __call__(self, what: str, part: float = 0.0, /) -> None: ...
+
+
 @dataclass(frozen=True)
 class Bench:
     """A case as one of its experiments sees it; model and system are made when they are asked for."""
 
     case: Case
     experiment: data.Experiment
-    tell: Callable[[str], None]  # what is being done, for the progress shown
+    tell: Tell  # what is being done, for the progress shown
+    checkpoints: Path | None = None  # where a long run keeps how far it has come
 
     @cached_property
     def model(self) -> Model:
