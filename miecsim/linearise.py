@@ -7,7 +7,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from miecsim.blocks import Blocks, JunctionBlocks, NodeExtra, PortContact
 from miecsim.errors import InputError
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
-from miecsim.physics.models import Transport
+from miecsim.physics.models import Storage, Transport
 from miecsim.physics.state import State, stacked
 from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi
 from miecsim.typing import Array, Ints, Values
@@ -26,15 +26,11 @@ STEP = 1e-20
 
 def linearise(system: System, u: Array, voltages: Array) -> Blocks:
     """Small-signal equations of `system` about the unknowns u (m, N) at port voltages (P,)."""
-    nodes, laws, m = system.nodes, system.laws, system.n_fields
+    nodes, laws = system.nodes, system.laws
     shifted = Shifted(system, u)
     potential = _potential(shifted)
-    K_left, K_right = (np.zeros((nodes.left.size, m, m)) for _ in range(2))
-    for transport, faces in laws.transports:
-        left, right = _faces(shifted, transport, faces)
-        K_left[faces] += left
-        K_right[faces] -= right
-    S_g, S_c = _stores(shifted)
+    K_left, K_right, S_g, S_c = (part.copy() for part in _constant(system))
+    _add_laws(shifted, False, (K_left, K_right, S_g, S_c))
     extras, junctions = _branch_blocks(system, u, potential, K_left, K_right, S_g, S_c)
     contacts = tuple(linearised_contact(system, p, u, potential, voltages) for p in system.ports)
     keep = laws.active
@@ -54,6 +50,40 @@ def linearise(system: System, u: Array, voltages: Array) -> Blocks:
         potential=potential,
         has_phi=laws.state_map.has_phi,
     )
+
+
+def _constant(system: System) -> tuple[Array, ...]:
+    """K_left, K_right, S_g and S_c of the laws that are linear in the unknowns, found once per system."""
+    if "linear laws" not in system.kept:
+        faces, n, m = system.nodes.left.size, system.nodes.n, system.n_fields
+        parts = tuple(np.zeros((size, m, m)) for size in (faces, faces, n, n))
+        _add_laws(Shifted(system, system.laws.rest), True, parts)
+        system.kept["linear laws"] = parts
+    known: tuple[Array, ...] = system.kept["linear laws"]
+    return known
+
+
+def _is_linear(law: Transport | Storage, system: System) -> bool:
+    """Whether a law is linear in the unknowns: in concentrations and phi, and in Phi where that is stored. A law that
+    says nothing counts as nonlinear."""
+    linear_in = getattr(law, "linear_in", "")
+    if linear_in == "Phi":
+        carriers = system.laws.state_map.carriers
+        return not any(carriers[row].stored for row in law.columns if row < len(carriers))
+    return bool(linear_in == "c")
+
+
+def _add_laws(shifted: Shifted, linear: bool, out: tuple[Array, ...]) -> None:
+    """Add the derivatives of the laws that are, or are not, linear to (K_left, K_right, S_g, S_c)."""
+    system, (K_left, K_right, S_g, S_c) = shifted.system, out
+    for transport, faces in system.laws.transports:
+        if _is_linear(transport, system) == linear:
+            left, right = _faces(shifted, transport, faces)
+            K_left[faces] += left
+            K_right[faces] -= right
+    chosen = [i for i, store in enumerate(system.laws.stores) if _is_linear(store, system) == linear]
+    for target, part in zip((S_g, S_c), _stores(shifted, chosen), strict=True):
+        target += part
 
 
 def _steps(u: Array) -> Array:
@@ -122,13 +152,14 @@ def _faces(shifted: Shifted, law: Transport, faces: Ints) -> tuple[Array, Array]
 def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:
     """Derivatives of all storage laws over the unknowns, each (N, m, m), volumes included: what is not, and what is,
     differentiated in time."""
-    return _stores(Shifted(system, u))
+    return _stores(Shifted(system, u), range(len(system.laws.stores)))
 
 
-def _stores(shifted: Shifted) -> tuple[Array, Array]:
+def _stores(shifted: Shifted, chosen: Iterable[int]) -> tuple[Array, Array]:
+    """The same of the laws numbered `chosen`."""
     n, m = shifted.system.nodes.n, shifted.system.n_fields
     S_g, S_c = np.zeros((n, m, m)), np.zeros((n, m, m))
-    for store, at in zip(shifted.system.laws.stores, shifted.system.store_nodes, strict=True):
+    for store, at in ((shifted.system.laws.stores[i], shifted.system.store_nodes[i]) for i in chosen):
         for law, target in ((store.reaction, S_g), (store.storage, S_c)):
             block = _node_jacobian(shifted, law, store.rows, store.columns, at, store.nodes.size)
             if block is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class System:
     @property
     def n_fields(self) -> int:
         return self.laws.state_map.n_fields
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What depends on the system alone, kept with it by those who found it."""
+        return {}
 
     @cached_property
     def face_ends(self) -> tuple[tuple[Ints | slice, Ints | slice], ...]:

@@ -314,7 +314,8 @@ def test_a_majority_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
         choice = timeform._majority(system, point.u)
         monkeypatch.setattr(timeform, "_majority", lambda *_, row=row, choice=choice: np.where(choice < 0, -1, row))
         other = solve_transient(point, protocol)
-        np.testing.assert_allclose(other.state[:, :3], trace.state[:, :3], rtol=2e-4)
+        # where next to nothing is left, to the absolute tolerance of the time steps
+        np.testing.assert_allclose(other.state[:, :3], trace.state[:, :3], rtol=2e-4, atol=1e-9 * 65.0)
         np.testing.assert_allclose(other.current[-1], trace.current[-1], rtol=1e-5)
 
 

@@ -19,13 +19,14 @@ J. Newman, K. E. Thomas-Alyea, Electrochemical Systems (2004), chapters 11 and 1
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.curves import Property, curve
-from miecsim.physics.state import State
+from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Bools, Ints, Values
 
 
@@ -106,6 +107,7 @@ class ConcentratedSolution:
     left: Array  # (n_faces,) d/(kappa_eff/kappa) of the half cell on the left [m]
     right: Array
     process: str = "electrolyte transport"
+    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
 
     @property
@@ -140,6 +142,7 @@ class SaltContent:
     nodes: Ints
     measure: Array  # volumes of electrolyte [m3]
     process: str = "electrolyte storage"
+    linear_in: ClassVar[LinearIn] = "c"
 
     @property
     def rows(self) -> tuple[int, ...]:

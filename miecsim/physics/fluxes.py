@@ -9,11 +9,12 @@ bookkeeping for who owns a drop, not physics.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from miecsim.constants import FARADAY
-from miecsim.physics.state import State
+from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Ints, Values
 
 
@@ -33,6 +34,7 @@ class Ohmic:
     rows: tuple[int, ...]
     g: Array
     process: str = "transport"
+    linear_in: ClassVar[LinearIn] = "Phi"
     share: Array = field(default_factory=_half)
 
     @property
@@ -108,6 +110,7 @@ class Drift:
     thermal_voltage: float
     columns: tuple[int, ...]
     process: str = "transport"
+    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
 
     @property
@@ -117,10 +120,11 @@ class Drift:
     def current(self, left: State, right: State) -> Values:
         k, z = self.carrier, self.charge
         dpsi = (right.phi - left.phi) / self.thermal_voltage
-        d_eta = right.ln_a[k] - left.ln_a[k] + z * dpsi
-        x = right.ln_gamma[k] - left.ln_gamma[k] + z * dpsi
-        size, shift = _modulus(d_eta), _modulus(x)
-        ln_face = 0.5 * (np.log(left.c[k]) + np.log(right.c[k]) + size - shift)
+        a_l, a_r, g_l, g_r = left.ln_a[k], right.ln_a[k], left.ln_gamma[k], right.ln_gamma[k]
+        drift = z * dpsi
+        d_eta = a_r - a_l + drift
+        size, shift = _modulus(d_eta), _modulus(g_r - g_l + drift)
+        ln_face = 0.5 * ((a_l - g_l) + (a_r - g_r) + size - shift)  # a - g is ln c
         face = np.exp(ln_face) * bernoulli(shift) / bernoulli(size)
         return np.asarray(-z * FARADAY * self.conductance * face * d_eta)[None]
 
@@ -132,6 +136,7 @@ class Displacement:
     row: int
     permittivity: Array  # (n_faces,) eps/d of the two half cells in series [F/m2]
     process: str = "displacement"
+    linear_in: ClassVar[LinearIn] = "c"
     share: Array = field(default_factory=_half)
 
     @property

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.curves import Property, curve, slope_of
-from miecsim.physics.state import State
+from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Bools, Ints, Values
 
 
@@ -67,7 +68,7 @@ class Host:
 
         x = np.linspace(low, high, 2001)
         above = np.real(self.potential(x)) - potential
-        crossings = np.flatnonzero(np.sign(above[:-1]) * np.sign(above[1:]) <= 0)
+        crossings = np.flatnonzero(np.diff(above >= 0))  # a value of just zero is one crossing
         if crossings.size != 1:
             found = f"{crossings.size} times" if crossings.size else "nowhere"
             span = f"{above.min() + potential:.4g} to {above.max() + potential:.4g} V"
@@ -112,6 +113,7 @@ class HostDiffusion:
     conductance: Array  # (n_faces,) 1/d [1/m]
     thermal_voltage: float
     process: str = "particle diffusion"
+    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
 
     @property
@@ -146,6 +148,7 @@ class MixedDiffusion:
     conductance: Array  # (n_faces,) 1/d [1/m]
     thermal_voltage: float
     process: str = "particle diffusion"
+    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
 
     @property
@@ -177,6 +180,7 @@ class MixedContent:
     nodes: Ints
     measure: Array
     process: str = "chemical capacitance"
+    linear_in: ClassVar[LinearIn] = "c"
 
     @property
     def rows(self) -> tuple[int, ...]:

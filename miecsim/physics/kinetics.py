@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.elements import expm1
-from miecsim.physics.state import State
+from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Values
 
 # i0 [A/m2] from the concentration of the salt [mol/m3] (1 in a single-ion conductor) and x = c/c_max at the surface.
@@ -125,6 +126,7 @@ class Insertion:
     thermal_voltage: float
     mixed: bool = False
     process: str = "charge transfer"
+    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
 
     @property

@@ -14,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from miecsim.typing import Array, Ints, Values
 
 ActivityLaw = Callable[[Values], Values]  # ln gamma(c), c in mol/m3; must accept complex input
+
+
+# In what a law is linear: concentrations and phi, electrochemical potentials, or nothing.
+LinearIn = Literal["c", "Phi", ""]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ constraint). `storage` is differentiated in time, `reaction` is not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from miecsim.constants import FARADAY
-from miecsim.physics.state import State
+from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Ints, Values
 
 
@@ -25,6 +26,7 @@ class Density:
     nodes: Ints
     measure: Array
     process: str = "chemical capacitance"
+    linear_in: ClassVar[LinearIn] = "c"
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -52,6 +54,7 @@ class SpaceCharge:
     nodes: Ints
     measure: Array
     process: str = "displacement"
+    linear_in: ClassVar[LinearIn] = "c"
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -77,6 +80,7 @@ class ChemicalCapacitor:
     nodes: Ints
     measure: Array
     process: str = "chemical capacitance"
+    linear_in: ClassVar[LinearIn] = "Phi"
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -105,6 +109,7 @@ class RailCapacitor:
     nodes: Ints
     measure: Array
     process: str = "chemical capacitance"
+    linear_in: ClassVar[LinearIn] = "Phi"
 
     @property
     def rows(self) -> tuple[int, ...]:

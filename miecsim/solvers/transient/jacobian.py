@@ -25,34 +25,51 @@ if TYPE_CHECKING:
 
 @dataclass
 class Triplets:
-    """(row, column, value) of matrix entries while they are collected."""
+    """(row, column, value) of matrix entries while they are collected; values alone where the places are known."""
 
+    placed: bool = True
     rows: list[Ints] = field(default_factory=list)
     columns: list[Ints] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)
 
     def add(self, rows: Ints, columns: Ints, values: Array | float) -> None:
         """Arrays that broadcast to one shape."""
+        if not self.placed:
+            shape = np.broadcast_shapes(np.shape(rows), np.shape(columns), np.shape(values))
+            self.values.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
+            return
         whole = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=float))
         for collected, part in zip((self.rows, self.columns, self.values), whole, strict=True):
             collected.append(part.ravel())  # type: ignore[attr-defined]
 
     def joined(self) -> tuple[Ints, Ints, Array]:
         empty = np.empty(0, dtype=int)
+        values = np.concatenate(self.values) if self.values else np.empty(0)
         if not self.rows:
-            return empty, empty, np.empty(0)
-        return np.concatenate(self.rows), np.concatenate(self.columns), np.concatenate(self.values)
+            return empty, empty, values
+        return np.concatenate(self.rows), np.concatenate(self.columns), values
+
+
+@dataclass(frozen=True)
+class Move:
+    """Entries of balances (`live` among all) and where they go, with a sign."""
+
+    live: Ints
+    rows: Ints
+    columns: Ints
+    sign: Array
 
 
 @dataclass(frozen=True)
 class Places:
     """Where the triplets of a form go: CSC pattern (size, size), which triplets can differ from zero, and the index of
-    each of those into the pattern's data. linear (size, size), CSR, holds the rows that never change (`linear_rows`,
-    (size,)), and zeros elsewhere."""
+    each of those into the pattern's data; moves: where entries of balances go. linear (size, size), CSR, holds the rows
+    that never change (`linear_rows`, (size,)), and zeros elsewhere."""
 
     pattern: Any
     used: Bools
     index: Ints
+    moves: tuple[Move, ...]
     linear_rows: Bools
     linear: Any
 
@@ -78,7 +95,7 @@ def find_places(form: TimeForm) -> Places:
         u = rest + state_map.thermal_voltage * (shift - 1)
         u[stored] = rest[stored] * shift[stored]
         y = np.concatenate([u.T.ravel(), 1e-3 * rng.normal(size=form.size - u.size)])
-        rows, columns, found = triplets(form, y, cj)
+        rows, columns, found, moves = triplets(form, y, cj)
         values.append(found)
     used = np.any(values, axis=0) | (rows == columns)
     key = columns[used].astype(np.int64) * form.size + rows[used]
@@ -88,31 +105,43 @@ def find_places(form: TimeForm) -> Places:
     linear = linear_rows(form, rows, values)
     kept = linear[rows] & used
     A = sp.csr_matrix((values[0][kept], (rows[kept], columns[kept])), shape=(form.size, form.size))
-    return Places(pattern, used, index.ravel(), linear, A)
+    return Places(pattern, used, index.ravel(), moves, linear, A)
 
 
-def triplets(form: TimeForm, y: Array, cj: float) -> tuple[Ints, Ints, Array]:
-    """All entries of dF/dy + cj dF/dy', always in the same order."""
+def entries(form: TimeForm, y: Array, cj: float) -> Array:
+    """Values of `triplets`, whose places are known."""
+    return _collected(form, y, cj, form.places.moves)[0].joined()[2]
+
+
+def triplets(form: TimeForm, y: Array, cj: float) -> tuple[Ints, Ints, Array, tuple[Move, ...]]:
+    """All entries of dF/dy + cj dF/dy', always in the same order, and where those of the balances go."""
+    final, moves = _collected(form, y, cj, None)
+    return *final.joined(), moves
+
+
+def _collected(
+    form: TimeForm, y: Array, cj: float, known: tuple[Move, ...] | None
+) -> tuple[Triplets, tuple[Move, ...]]:
     system = form.system
     blocks = linearise(system, form.u(y), form.voltages(y))
-    balance, final = Triplets(), Triplets()
+    balance, final = Triplets(known is None), Triplets(known is None)
     _fluxes(blocks, form.first_port, balance)
     for memory in form.memory:
         _memory(form, memory, blocks.potential, cj, balance, final)
     rows, columns, values = balance.joined()
-    for row_map in (form.own, form.total):
-        _moved(row_map, rows, columns, values, final)
-    rows, columns, values = form.M_entries
-    _moved(form.own, rows, columns, cj * values, final)
+    stored = form.M_entries
+    if known is None:
+        known = (*(_move(each, rows, columns) for each in (form.own, form.total)), _move(form.own, *stored[:2]))
+    for move, part in zip(known, (values, values, cj * stored[2]), strict=True):
+        final.add(move.rows, move.columns, move.sign * part[move.live])
     _rest(form, blocks, cj, final)
-    return final.joined()
+    return final, known
 
 
-def _moved(row_map: RowMap, rows: Ints, columns: Ints, values: Array, out: Triplets) -> None:
-    """Entries of balances, moved to their final rows."""
+def _move(row_map: RowMap, rows: Ints, columns: Ints) -> Move:
     target = row_map.target[rows]
-    live = target >= 0
-    out.add(target[live], columns[live], (row_map.sign[rows] * values)[live])
+    live = np.flatnonzero(target >= 0)
+    return Move(live, target[live], columns[live], row_map.sign[rows[live]])
 
 
 def _fluxes(blocks: Blocks, first_port: int, out: Triplets) -> None:

@@ -27,7 +27,7 @@ from miecsim.physics.elements import Reversible
 from miecsim.physics.state import State
 from miecsim.physics.storage import SpaceCharge
 from miecsim.solvers.bordered import block_diagonal
-from miecsim.solvers.transient.jacobian import Places, find_places, triplets
+from miecsim.solvers.transient.jacobian import Places, entries, find_places
 from miecsim.solvers.transient.memory import Memory, added_current, memories, own_residual
 from miecsim.system import System, contact_voltage, is_phi, potential_in, unreplaced_balance
 from miecsim.typing import Array, Ints
@@ -208,7 +208,7 @@ class TimeForm:
 
     def jacobian(self, y: Array, cj: float) -> Any:
         """dF/dy + cj dF/dy' (size, size), CSC with the pattern of `places`."""
-        return self.places.matrix(triplets(self, y, cj)[2])
+        return self.places.matrix(entries(self, y, cj))
 
 
 def time_form(system: System, drives: tuple[Drive, ...], slowest: float, fastest: float) -> TimeForm:
