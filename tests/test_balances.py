@@ -122,7 +122,7 @@ def test_row_and_column_sums_come_from_independent_readings() -> None:
     Kirchhoff's law when it is driven instead."""
     system = _three_terminals(_line())
     point = mx.solve_steady(system)
-    blocks = module.linearise(point.system, point.u, point.voltages)
+    blocks = point.small_signal.blocks
     omega = 2 * np.pi * FREQUENCY
     line = module.line_solver.prepare(blocks, omega, [0, 1, 2])
     Y = module.line_solver.port_response(line, [0, 1, 2], compiled=False)

@@ -41,16 +41,19 @@ _NEGLIGIBLE = 1e-150  # what has died away to this is zero: numbers near 1e-308 
 class Chain:
     """Interior of a chain of n nodes and n - 1 faces, m unknowns a node.
 
-    The flux across face i, from node i to node i + 1, is K_left[i] u_i - K_right[i] u_{i+1}. A node has at most one
-    frequency-dependent element: S_i += extra_values[extra_index[i], f] * extra_matrix[i], none where extra_index is -1.
+    The flux across face i, from node i to node i + 1, is K_left[i] u_i - K_right[i] u_{i+1}. A node has up to E
+    frequency-dependent elements: S_i += extra_values[extra_index[i, e], f] * extra_matrix[i, e], none where extra_index
+    is -1. b and c: real sources and measurements at every node, on top of those at the ends.
     """
 
     K_left: Array  # (n-1, m, m)
     K_right: Array  # (n-1, m, m)
     S_g: Array  # (n, m, m)
     S_c: Array  # (n, m, m)
-    extra_index: Ints  # (n,)
-    extra_matrix: Array  # (n, m, m)
+    extra_index: Ints  # (n, E), or (n,) where E = 1
+    extra_matrix: Array  # (n, E, m, m), or (n, m, m)
+    b: Array | None = None  # (n, m, p)
+    c: Array | None = None  # (n, q, m)
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,8 @@ def _split(
             omega=omega[at],
             extra=extra_values[:, at],
             S=_by_node(n, ends.S_first[at], ends.S_last[at]),
-            b=_by_node(n, ends.b_first[at], ends.b_last[at]),
-            c=_by_node(n, ends.c_first[at], ends.c_last[at]),
+            b=_everywhere(chain.b, _by_node(n, ends.b_first[at], ends.b_last[at])),
+            c=_everywhere(chain.c, _by_node(n, ends.c_first[at], ends.c_last[at])),
             left={} if junctions is None else _by_face(junctions.faces, junctions.K_left[at]),
             right={} if junctions is None else _by_face(junctions.faces, junctions.K_right[at]),
         )
@@ -176,6 +179,13 @@ def _split(
 def _by_node(n: int, first: Complex, last: Complex) -> dict[int, Complex]:
     """First and last node are one and the same in a chain without faces."""
     return {0: _last_axis(first + last)} if n == 1 else {0: _last_axis(first), n - 1: _last_axis(last)}
+
+
+def _everywhere(inside: Array | None, at_ends: dict[int, Complex]) -> dict[int, Complex]:
+    if inside is None:
+        return at_ends
+    out: dict[int, Complex] = dict(enumerate(inside[..., None].astype(complex)))
+    return out | {node: out[node] + value for node, value in at_ends.items()}
 
 
 def _by_face(faces: Ints, K: Complex) -> dict[int, Complex]:
@@ -207,12 +217,15 @@ def _cells(chain: Chain, lanes: _Lanes, nodes: Ints) -> Complex:
     n, m, _ = chain.S_g.shape
     at = np.flatnonzero(nodes < n)
     real = nodes[at]
-    has = np.flatnonzero(chain.extra_index[real] >= 0)
-    used, column = np.unique(chain.extra_index[real[has]], return_inverse=True)
+    index = chain.extra_index[real].reshape(len(real), -1)
+    matrix = chain.extra_matrix[real].reshape(*index.shape, m, m)
+    used = np.unique(index[index >= 0])
     weights = np.zeros((len(nodes), m, m, 2 + len(used)), dtype=complex)
     weights[nodes == n, :, :, 0] = np.eye(m)
     weights[at, :, :, 0], weights[at, :, :, 1] = chain.S_g[real], chain.S_c[real]
-    weights[at[has], :, :, 2 + column] = chain.extra_matrix[real[has]]
+    for e in range(index.shape[1]):
+        has = np.flatnonzero(index[:, e] >= 0)
+        weights[at[has], :, :, 2 + np.searchsorted(used, index[has, e])] += matrix[has, e]
     basis = np.concatenate([np.ones_like(lanes.omega)[None], 1j * lanes.omega[None], lanes.extra[used]])
     # One small product per node: a single large one would set BLAS threads spinning.
     S: Complex = (weights.reshape(len(nodes), -1, len(basis)) @ basis).reshape(len(nodes), m, m, -1)

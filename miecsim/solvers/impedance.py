@@ -12,13 +12,18 @@ import numpy as np
 
 from miecsim.blocks import Blocks
 from miecsim.errors import InputError, SolveError
-from miecsim.linearise import linearise
 from miecsim.solvers import line as line_solver
+from miecsim.solvers.interior import unfolded
+from miecsim.solvers.known_current import KnownCurrent, Planes
+from miecsim.solvers.small_signal import SmallSignal
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array, Complex
 
 # Healthy eliminations leave a backward error near 2e-16; above this a line is solved again by sparse factorisation.
 ACCEPT = 1e-13
+# Frequency-dependent elements, each a matrix of its own to sparse LU, above which particles are better kept in it.
+MOST_ELEMENTS = 64
+METHODS = ("auto", "plain", "compiled", "sparse")
 # Rails more tightly coupled than this lose digits in the elimination along a line (see line.coupling).
 LARGEST_COUPLING = 1e6
 # Products of nodes, fields cubed and frequencies above which compiling (or loading) the kernel pays.
@@ -100,8 +105,9 @@ def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") 
     """Spectrum of `point` at frequencies [Hz], (n_f,), all positive.
 
     method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin) or 'sparse' (LU, any
-    dimension). Raises InputError for anything but an operating point or for bad frequencies, SolveError where the
-    equations could not be solved to round-off.
+    dimension). All but the last eliminate insertion particles first; `method` of the result, which may then also be
+    'condensed' (sparse LU without particles), says what was done. Raises InputError for anything but an operating point
+    or for bad frequencies, SolveError where the equations could not be solved to round-off.
     """
     if not isinstance(point, OperatingPoint):
         raise InputError(
@@ -110,19 +116,9 @@ def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") 
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
     if f.ndim != 1 or f.size == 0 or not np.all(np.isfinite(f) & (f > 0)):
         raise InputError("frequency: expected one or more positive, finite numbers in Hz")
-    blocks = linearise(point.system, point.u, point.voltages)
-    omega = 2 * np.pi * f
-    method = _choose(blocks, omega, method)
-    driven = _driven(blocks.n_ports)
-    Y, planes, error = (_by_sparse if method == "sparse" else _by_line)(point, blocks, omega, driven, method)
-    if not np.all(np.isfinite(Y)) or error > ACCEPT:
-        if method == "sparse":
-            raise SolveError(
-                f"impedance: backward error {error:.1e} in the sparse solve; refine or rescale the problem"
-            )
-        Y, planes, error = _by_sparse(point, blocks, omega, driven, "sparse")
-        method = "sparse"
-    Y, planes = _close_open_ports(_complete(Y, driven), planes, len(point.system.terminals))
+    if method not in METHODS:
+        raise InputError(f"method: read {method!r}; expected one of {', '.join(map(repr, METHODS))}")
+    Y, planes, error, method = _solved(_small_signal(point), 2 * np.pi * f, method)
     unit = "ohm m^2" if point.system.per_area else "ohm"
     names = tuple(name for name, *_ in point.system.planes)
     return Spectrum(f, Y, point.system.terminals, names, planes, unit, method, float(error))
@@ -131,11 +127,13 @@ def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") 
 def amplitudes(point: OperatingPoint, frequency: Array) -> Amplitudes:
     """Complex amplitude of every potential along the cell for 1 V between the first two terminals, others open."""
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
-    blocks = linearise(point.system, point.u, point.voltages)
-    x, error = _solve_profiles(blocks, 2 * np.pi * f, list(range(blocks.n_ports)))
-    V = _open_voltages(blocks, 2 * np.pi * f, x)
-    state = np.einsum("fnmp,fp->fnm", x, V)
-    return Amplitudes(f, np.einsum("nkm,fnm->fnk", blocks.potential, state), float(error.max()))
+    ready, omega = _small_signal(point), 2 * np.pi * f
+    blocks = _condensed(ready, omega)
+    x, error = _solve_profiles(blocks, omega, list(range(blocks.n_ports)))
+    state = np.einsum("fnmp,fp->fnm", x, _open_voltages(blocks, omega, x))
+    if ready.condensed is not None and blocks is not ready.blocks:
+        state = unfolded(ready.condensed, omega, state, ready.blocks.active.shape)
+    return Amplitudes(f, np.einsum("nkm,fnm->fnk", ready.blocks.potential, state), float(error.max()))
 
 
 def _driven(n_ports: int) -> list[int]:
@@ -143,40 +141,103 @@ def _driven(n_ports: int) -> list[int]:
     return list(range(n_ports - 1))
 
 
+def _small_signal(point: OperatingPoint) -> SmallSignal:
+    """Kept with the point where it is small: along a line."""
+    if point.system.nodes.chain:
+        return point.small_signal
+    return SmallSignal(point.system, point.u, point.voltages)
+
+
+def _solved(ready: SmallSignal, omega: Array, method: str) -> tuple[Complex, Complex, float, str]:
+    """Y (n_f, T, T), plane voltages (n_f, R, T), backward error and method."""
+    if method != "sparse" and ready.known_current is not None:
+        known = ready.known_current
+        kernel = _kernel(known.chain.S_g, omega) if method == "auto" else method
+        Y, planes, error = _by_known_current(known, omega, kernel)
+        if _is_good(Y, error):
+            return Y, planes, error, kernel
+        method = "sparse"
+    system = ready.system
+    blocks = _condensed(ready, omega) if method != "sparse" else ready.blocks
+    method = _choose(blocks, omega, method)
+    n_t, driven = len(system.terminals), _driven(blocks.n_ports)
+    if method != "sparse":
+        Y, planes, error = _by_line(ready.planes, blocks, omega, driven, method)
+    elif blocks is not ready.blocks:
+        method = "condensed"
+        Y, planes, error = _by_sparse(ready.planes, blocks, omega, driven)
+    if method == "sparse" or not _is_good(Y, error):
+        method = "sparse"
+        Y, planes, error = _by_sparse(system.planes, ready.blocks, omega, driven)
+        if not _is_good(Y, error):
+            raise SolveError(
+                f"impedance: backward error {error:.1e} in the sparse solve; refine or rescale the problem"
+            )
+    Y, planes = _close_open_ports(_complete(Y, driven), planes, n_t)
+    return Y, planes, error, method
+
+
+def _condensed(ready: SmallSignal, omega: Array) -> Blocks:
+    """The blocks without particles where that is possible, and pays."""
+    condensed = ready.condensed
+    if condensed is None or (not condensed.trunk.chain and condensed.n_values > MOST_ELEMENTS):
+        return ready.blocks
+    return condensed.at(omega)
+
+
+def _is_good(Y: Complex, error: float) -> bool:
+    return bool(np.all(np.isfinite(Y)) and error <= ACCEPT)
+
+
 def _choose(blocks: Blocks, omega: Array, method: str) -> str:
-    if method not in ("auto", "plain", "compiled", "sparse"):
-        raise InputError(f"method: read {method!r}; expected 'auto', 'plain', 'compiled' or 'sparse'")
-    if method != "auto":
-        if method != "sparse" and not line_solver.is_line(blocks):
+    if method in ("plain", "compiled"):
+        if not line_solver.is_line(blocks):
             raise InputError(f"method {method!r} needs a one-dimensional line; use 'sparse'")
         return method
-    if not line_solver.is_line(blocks) or line_solver.coupling(blocks, omega.max()) > LARGEST_COUPLING:
+    if method == "sparse" or not line_solver.is_line(blocks):
         return "sparse"
-    work = blocks.n_nodes * blocks.n_fields**3 * omega.size
-    return "compiled" if work > COMPILE_ABOVE else "plain"
+    if line_solver.coupling(blocks, omega.max()) > LARGEST_COUPLING:
+        return "sparse"
+    return _kernel(blocks.S_g, omega)
+
+
+def _kernel(S: Array, omega: Array) -> str:
+    """Which twin is sooner done with blocks S (n, m, m)."""
+    n, m, _ = S.shape
+    return "compiled" if n * m**3 * omega.size > COMPILE_ABOVE else "plain"
+
+
+def _by_known_current(known: KnownCurrent, omega: Array, kernel: str) -> tuple[Complex, Complex, float]:
+    """Port currents, plane potentials and the backward error at three frequencies."""
+    Z, transfer, error = known.response(omega, kernel == "compiled")
+    first, last = known.ports
+    with np.errstate(all="ignore"):
+        Y = (1 / Z)[:, None, None] * np.array([[1.0, -1.0], [-1.0, 1.0]])
+        share = transfer / Z[:, None]
+    planes = np.empty((*share.shape, 2), dtype=complex)
+    planes[:, :, first], planes[:, :, last] = share, 1 - share
+    return Y, planes, error
 
 
 def _by_line(
-    point: OperatingPoint, blocks: Blocks, omega: Array, driven: list[int], method: str
+    planes: Planes, blocks: Blocks, omega: Array, driven: list[int], method: str
 ) -> tuple[Complex, Complex, float]:
     """Port currents (n_f, P, driven), plane potentials (n_f, R, P) and the backward error at three frequencies."""
     line = line_solver.prepare(blocks, omega, driven)
     Y = line_solver.port_response(line, driven, method == "compiled")
     ports = list(range(blocks.n_ports))
-    probe = np.unique([0, omega.size // 2, omega.size - 1]) if not point.system.planes else np.arange(omega.size)
+    probe = np.unique([0, omega.size // 2, omega.size - 1]) if not planes else np.arange(omega.size)
     x, error = line_solver.profiles(line_solver.prepare(blocks, omega[probe], ports), ports)
-    return Y, _plane_voltages(point, blocks, x), float(error.max())
+    return Y, _plane_voltages(planes, blocks, x), float(error.max())
 
 
-def _by_sparse(
-    point: OperatingPoint, blocks: Blocks, omega: Array, driven: list[int], method: str
-) -> tuple[Complex, Complex, float]:
+def _by_sparse(planes: Planes, blocks: Blocks, omega: Array, driven: list[int]) -> tuple[Complex, Complex, float]:
     from miecsim.solvers import sparse
 
-    ports = list(range(blocks.n_ports)) if point.system.planes else driven
+    ports = list(range(blocks.n_ports)) if planes else driven
     x, error = sparse.solve(blocks, omega, ports)
     Y = sparse.port_currents(blocks, omega, x, ports)[:, :, : len(driven)]
-    return Y, _plane_voltages(point, blocks, x), float(np.max(error))
+    return Y, _plane_voltages(planes, blocks, x), float(np.max(error))
 
 
 def _solve_profiles(blocks: Blocks, omega: Array, ports: list[int]) -> tuple[Complex, Array]:
@@ -195,10 +256,10 @@ def _currents(blocks: Blocks, omega: Array, x: Complex) -> Complex:
     return sparse.port_currents(blocks, omega, x, ports)[:, :, : blocks.n_ports - 1]
 
 
-def _plane_voltages(point: OperatingPoint, blocks: Blocks, x: Complex) -> Complex:
+def _plane_voltages(planes: Planes, blocks: Blocks, x: Complex) -> Complex:
     """Potential of each reference plane per volt on each excited port, (n_f, R, P)."""
     rows = []
-    for _, nodes, weights, row in point.system.planes:
+    for _, nodes, weights, row in planes:
         phi = np.einsum("nm,fnmp->fnp", blocks.potential[nodes, row], x[:, nodes])
         rows.append(np.einsum("n,fnp->fp", weights, phi))
     return np.stack(rows, axis=1) if rows else np.zeros((x.shape[0], 0, blocks.n_ports), dtype=complex)

@@ -10,7 +10,7 @@ from miecsim.blocks import Blocks
 from miecsim.solvers import chain as plain
 from miecsim.solvers.chain import Chain, Ends, Junctions
 from miecsim.solvers.ends import End, eliminate_end
-from miecsim.typing import Array, Complex
+from miecsim.typing import Array, Complex, Ints
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,8 @@ class Line:
 
 
 def is_line(blocks: Blocks) -> bool:
-    """Whether block-tridiagonal elimination applies: a chain with at most one frequency-dependent element per node."""
-    if not blocks.chain or blocks.n_nodes < 4:
-        return False
-    count = np.zeros(blocks.n_nodes, dtype=int)
-    for extra in blocks.extras:
-        np.add.at(count, extra.nodes, 1)
-    return bool(count[1:-1].max() <= 1)
+    """Whether block-tridiagonal elimination applies: a chain with something between its ends."""
+    return blocks.chain and blocks.n_nodes >= 4
 
 
 def coupling(blocks: Blocks, omega: float) -> float:
@@ -71,15 +66,26 @@ def prepare(blocks: Blocks, omega: Array, driven: list[int]) -> Line:
     absent = ~blocks.active[inner]
     node, k = np.nonzero(absent)
     S_g[node, k, k] = 1.0
-    index, matrix = np.full(n, -1), np.zeros_like(blocks.S_g)
-    for j, extra in enumerate(blocks.extras):
-        index[extra.nodes], matrix[extra.nodes] = j, extra.matrix
+    index, matrix = _elements(blocks)
     values = np.array([extra.law(omega) for extra in blocks.extras], dtype=complex).reshape(-1, omega.size)
     chain = Chain(
         blocks.K_left[1 : n - 2], blocks.K_right[1 : n - 2], S_g, blocks.S_c[inner], index[inner], matrix[inner]
     )
     ends = Ends(first.S, last.S, first.b[:, :, driven], last.b[:, :, driven], first.c, last.c)
     return Line(blocks, omega, chain, ends, values, _junctions(blocks, omega), first, last)
+
+
+def _elements(blocks: Blocks) -> tuple[Ints, Array]:
+    """Index (n, E) and matrix (n, E, m, m) of the frequency-dependent elements of every node."""
+    place, count = [], np.zeros(blocks.n_nodes, dtype=np.int64)
+    for extra in blocks.extras:
+        place.append(count[extra.nodes])
+        count[extra.nodes] += 1
+    shape = (blocks.n_nodes, max(1, int(count.max())))
+    index, matrix = np.full(shape, -1), np.zeros((*shape, blocks.n_fields, blocks.n_fields))
+    for j, (extra, e) in enumerate(zip(blocks.extras, place, strict=True)):
+        index[extra.nodes, e], matrix[extra.nodes, e] = j, extra.matrix
+    return index, matrix
 
 
 def _junctions(blocks: Blocks, omega: Array) -> Junctions | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from miecsim.linearise import linearise
 from miecsim.solvers.control import Control, Named, check_currents, control_of
 from miecsim.solvers.floating import floating_groups, inventories
 from miecsim.solvers.newton import Demand, Solution, extrapolated, residual, row_scale, solve, tangent
+from miecsim.solvers.small_signal import SmallSignal
 from miecsim.system import System, balance, rest_state, terminal_currents
 from miecsim.typing import Array
 
@@ -45,6 +47,11 @@ class OperatingPoint:
     kind: str
     residual: float
     steps: int
+
+    @cached_property
+    def small_signal(self) -> SmallSignal:
+        """What spectra of this point need before any frequency is known, found once."""
+        return SmallSignal(self.system, self.u, self.voltages)
 
 
 class UnreachedError(SolveError):
