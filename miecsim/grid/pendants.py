@@ -117,12 +117,16 @@ def _hung(nodes: Nodes, kind: Particles) -> Nodes:
 
 def _profile(kind: Particles) -> tuple[Array, Array, Array, Array, Array]:
     """Of the faces inwards from the parent: area over the surface, distances to the nodes on either side; of the shells
-    inwards: share of the volume; of surface and shells: radius of the node."""
+    inwards: share of the volume; of surface and shells: radius of the node.
+
+    A particle that fills evenly has c = A + B r^2, its slope at a face 2 B r: distances (r_face^2 - <r^2>)/(2 r_face),
+    <r^2> the mean over a shell's volume, give its flux from the shells' mean concentrations exactly.
+    """
     d, r = DIMENSION[kind.shape], kind.edges[::-1]
-    middle = 0.5 * (r[:-1] + r[1:])
+    volume = r[:-1] ** d - r[1:] ** d
+    square = d / (d + 2) * (r[:-1] ** (d + 2) - r[1:] ** (d + 2)) / volume
     inner = (r[1:-1] / kind.radius) ** (d - 1)
     area = np.concatenate([[1.0, 1.0], inner])
-    d_left = np.concatenate([[0.0, 0.0], middle[:-1] - r[1:-1]])
-    d_right = np.concatenate([[0.0], r[:-1] - middle])
-    share = (r[:-1] ** d - r[1:] ** d) / kind.radius**d
-    return area, d_left, d_right, share, np.concatenate([[kind.radius], middle])
+    d_left = np.concatenate([[0.0, 0.0], (square[:-1] - r[1:-1] ** 2) / (2 * r[1:-1])])
+    d_right = np.concatenate([[0.0], (r[:-1] ** 2 - square) / (2 * r[:-1])])
+    return area, d_left, d_right, volume / kind.radius**d, np.concatenate([[kind.radius], np.sqrt(square)])

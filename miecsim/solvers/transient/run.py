@@ -32,6 +32,7 @@ from miecsim.typing import Array, Ints
 
 FIRST = 1e-9  # of the shortest step: the Euler step that finds a consistent state
 MOST_STEPS = 200_000
+USED_UP = 1e-60  # of the reference: a carrier at its end under an imposed current
 # Internal steps after which the integrator starts afresh, as it does on resuming: from there a run goes on to the same
 # answer, to the last bit, whether it was interrupted or not.
 AFRESH = 1000
@@ -181,6 +182,7 @@ def _run_step(
         now.in_step, now.t, now.y, now.yp = t, began + t, y, yp
         now.taken += 1
         now.kept.add(number, now.t, y, yp, form)
+        _refuse_used_up(form, y, step, now.t)
         if event is not None or t >= targets[0]:
             now.kept.keep_state(now.t, y, yp, form)
         if event is not None:
@@ -191,6 +193,23 @@ def _run_step(
         if progress is not None:
             progress(now if now.taken < AFRESH else replace(now, taken=0))
     return None
+
+
+def _refuse_used_up(form: TimeForm, y: Array, step: Step, t: float) -> None:
+    """SolveError where a current has used up a carrier: what is left would only make the voltage run away."""
+    if all(drive.kind == "voltage" for drive in form.drives):
+        return
+    laws, u = form.system.laws, form.u(y)
+    for k, carrier in enumerate(laws.state_map.carriers):
+        if carrier.stored:
+            left = np.where(laws.active[:, k], u[k] / laws.state_map.reference[k], np.inf)
+            node = int(left.argmin())
+            if left[node] < USED_UP:
+                x = ", ".join(f"{value:.4g}" for value in form.system.nodes.position[node])
+                raise SolveError(
+                    f"transient: step {step.name} cannot go on after {t:.6g} s: the current has used up the "
+                    f"{carrier.name} at ({x}) m"
+                )
 
 
 # A banded factorisation beats a sparse one up to this many unknowns and diagonals.
