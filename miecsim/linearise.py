@@ -16,7 +16,7 @@ from miecsim.errors import InputError
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Storage, Transport
-from miecsim.physics.state import State, stacked
+from miecsim.physics.state import Stacked, State, Whole
 from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi
 from miecsim.typing import Array, Ints, Values
 
@@ -78,9 +78,7 @@ def _add_laws(shifted: Shifted, linear: bool, out: tuple[Array, ...]) -> None:
     system, (K_left, K_right, S_g, S_c) = shifted.system, out
     for transport, faces in system.laws.transports:
         if _is_linear(transport, system) == linear:
-            left, right = _faces(shifted, transport, faces)
-            K_left[faces] += left
-            K_right[faces] -= right
+            _add_faces(shifted, transport, faces, (K_left, K_right), as_slice(faces), -1.0)
     chosen = [i for i, store in enumerate(system.laws.stores) if _is_linear(store, system) == linear]
     for target, part in zip((S_g, S_c), _stores(shifted, chosen), strict=True):
         target += part
@@ -96,22 +94,44 @@ class Shifted:
     def __init__(self, system: System, u: Array) -> None:
         self.system, self.u, self.step = system, u, _steps(u)
         self.base = self._at(u)
-        self._known: dict[int, State] = {}
+        self._known: dict[int, Whole] = {}
 
-    def _at(self, u: Values) -> State:
+    def _at(self, u: Values) -> Whole:
         return self.system.laws.state_map.at(u, np.arange(u.shape[1]))
 
-    def by(self, j: int) -> State:
-        """The state with i step[j] added to unknown j."""
+    def by(self, j: int) -> Whole:
+        """The state with i step[j] added to unknown j, wherever that is a field."""
         if j not in self._known:
-            u = self.u.astype(complex)
-            u[j] += 1j * self.step[j]
-            self._known[j] = self._at(u)
+            live = np.flatnonzero(self.system.laws.active[:, j])
+            u = self.u[:, live].astype(complex)
+            u[j] += 1j * self.step[j, live]
+            moved = self.system.laws.state_map.at(u, live)
+            self._known[j] = moved if live.size == self.u.shape[1] else _spread(self.base, moved, live)
         return self._known[j]
 
 
+def _spread(base: Whole, moved: Whole, live: Ints) -> Whole:
+    """`base` with what `moved` has at the nodes `live`."""
+
+    def part(still: Values, stepped: Values) -> Values:
+        if not stepped.any() and not still.any():  # no carrier of this kind: nothing to copy
+            return still
+        out = still.astype(complex)
+        out[..., live] = stepped
+        return out
+
+    return Whole(
+        part(base.Phi, moved.Phi),
+        part(base.phi, moved.phi),
+        part(base.c, moved.c),
+        part(base.ln_a, moved.ln_a),
+        part(base.ln_gamma, moved.ln_gamma),
+    )
+
+
 def potential_jacobian(system: System, u: Array) -> Array:
-    """d(Phi_1 .. Phi_K, phi)/du of every node, (N, m, m): the change from the unknowns to the circuit's potentials."""
+    """d(Phi_1 .. Phi_K, phi)/du of every node, (N, m, m): the change from the unknowns to the circuit's potentials,
+    zero for an unknown that is no field there."""
     return _potential(Shifted(system, u))
 
 
@@ -128,25 +148,29 @@ def _potential(shifted: Shifted) -> Array:
 
 def face_jacobians(system: System, law: Transport, faces: Ints, u: Array) -> tuple[Array, Array]:
     """d(current * area)/du_left and /du_right of one transport law, each (n_faces, m, m)."""
-    return _faces(Shifted(system, u), law, faces)
+    m = system.n_fields
+    left, right = (np.zeros((faces.size, m, m)) for _ in range(2))
+    _add_faces(Shifted(system, u), law, faces, (left, right), slice(None))
+    return left, right
 
 
-def _faces(shifted: Shifted, law: Transport, faces: Ints) -> tuple[Array, Array]:
-    nodes, m = shifted.system.nodes, shifted.system.n_fields
+def _add_faces(
+    shifted: Shifted, law: Transport, faces: Ints, out: tuple[Array, Array], to: Ints | slice, flip: float = 1.0
+) -> None:
+    """Add d(current * area)/du_left, and `flip` times that by du_right, to out[..][to]."""
+    nodes = shifted.system.nodes
     area = nodes.area[faces]
     ends = as_slice(nodes.left[faces]), as_slice(nodes.right[faces])
-    still = [shifted.base.take(at) for at in ends]
-    moved = [[shifted.by(j).take(at) for j in law.columns] for at in ends]
+    still: list[State] = [shifted.base.take(at) for at in ends]
+    moved: list[list[State]] = [[shifted.by(j).take(at) for j in law.columns] for at in ends]
     count = len(law.columns)
     # every unknown of either side at once: first those of the left, then those of the right
-    left, right = stacked(moved[0] + [still[0]] * count), stacked([still[1]] * count + moved[1])
+    left, right = Stacked(moved[0] + [still[0]] * count), Stacked([still[1]] * count + moved[1])
     slopes = law.current(left, right).imag * area
-    out = (np.zeros((faces.size, m, m)), np.zeros((faces.size, m, m)))
     for i, j in enumerate(law.columns):
-        for side, at in enumerate(ends):
+        for side, (at, sign) in enumerate(zip(ends, (1.0, flip), strict=True)):
             for row, values in zip(law.rows, slopes[:, side * count + i], strict=True):
-                out[side][:, row, j] = values / shifted.step[j, at]
-    return out
+                out[side][to, row, j] += sign * values / shifted.step[j, at]
 
 
 def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:

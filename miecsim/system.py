@@ -16,7 +16,7 @@ from miecsim.grid.stack import Mesh, stack_grid
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Lumped, Reversible
 from miecsim.physics.models import Laws, Model
-from miecsim.physics.state import State
+from miecsim.physics.state import State, Whole
 from miecsim.physics.terminals import Contact, Link, ReferencePlane, Wiring
 from miecsim.typing import Array, Ints
 
@@ -205,7 +205,7 @@ def balance(system: System, u: Array, voltages: Array | Sequence[float]) -> Arra
     return out
 
 
-def unreplaced_balance(system: System, u: Array, voltages: Array, state: State | None = None) -> Array:
+def unreplaced_balance(system: System, u: Array, voltages: Array, state: Whole | None = None) -> Array:
     """The conservation rows of every node, also where a reversible contact imposes the potential (there: what it
     must supply). `state` at u, if it is known already."""
     laws, nodes = system.laws, system.nodes

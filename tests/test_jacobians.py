@@ -135,4 +135,5 @@ def test_potential_map_is_differentiated(name: str) -> None:
             state = system.laws.state_map.at(shifted, nodes)
             parts.append(np.vstack([state.Phi, state.phi])[: system.n_fields])
         slope = (8 * (parts[2] - parts[1]) - (parts[3] - parts[0])) / (12 * h)
+        slope = np.where(system.laws.active[:, j], slope, 0.0)  # an unknown that is no field there moves nothing
         np.testing.assert_allclose(exact[:, :, j].T * scale[j], slope * scale[j], rtol=1e-7, atol=1e-9 * systems.V_T)

@@ -36,10 +36,25 @@ class Carrier:
     stored: bool
 
 
-@dataclass(frozen=True)
-class State:
+class State(Protocol):
     """The state at n nodes. Phi (K, n) [V]; phi (n,) [V] (zero where there is no such field); c (K, n) [mol/m3];
     ln_a (K, n) activity relative to the reference state; ln_gamma (K, n) ln a - ln c, which includes -ln c_ref."""
+
+    @property
+    def Phi(self) -> Values: ...
+    @property
+    def phi(self) -> Values: ...
+    @property
+    def c(self) -> Values: ...
+    @property
+    def ln_a(self) -> Values: ...
+    @property
+    def ln_gamma(self) -> Values: ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The state at all nodes that were asked for."""
 
     Phi: Values
     phi: Values
@@ -47,22 +62,63 @@ class State:
     ln_a: Values
     ln_gamma: Values
 
-    def take(self, nodes: Ints | slice) -> State:
-        """The state at some of the nodes; a slice costs nothing."""
-        return State(
-            self.Phi[:, nodes], self.phi[nodes], self.c[:, nodes], self.ln_a[:, nodes], self.ln_gamma[:, nodes]
-        )
+    def take(self, nodes: Ints | slice) -> Taken:
+        """The state at some of the nodes."""
+        return Taken(self, nodes)
 
 
-def stacked(states: Sequence[State]) -> State:
+class Taken:
+    """The state at some nodes of a whole one; what no law reads is never gathered."""
+
+    def __init__(self, whole: Whole, nodes: Ints | slice) -> None:
+        self.whole, self.nodes = whole, nodes
+
+    @cached_property
+    def Phi(self) -> Values:
+        return self.whole.Phi[:, self.nodes]
+
+    @cached_property
+    def phi(self) -> Values:
+        return self.whole.phi[self.nodes]
+
+    @cached_property
+    def c(self) -> Values:
+        return self.whole.c[:, self.nodes]
+
+    @cached_property
+    def ln_a(self) -> Values:
+        return self.whole.ln_a[:, self.nodes]
+
+    @cached_property
+    def ln_gamma(self) -> Values:
+        return self.whole.ln_gamma[:, self.nodes]
+
+
+class Stacked:
     """Several states of the same nodes as one, with a new axis before that of the nodes."""
-    return State(
-        np.stack([s.Phi for s in states], axis=1),
-        np.stack([s.phi for s in states]),
-        np.stack([s.c for s in states], axis=1),
-        np.stack([s.ln_a for s in states], axis=1),
-        np.stack([s.ln_gamma for s in states], axis=1),
-    )
+
+    def __init__(self, states: Sequence[State]) -> None:
+        self.states = states
+
+    @cached_property
+    def Phi(self) -> Values:
+        return np.stack([s.Phi for s in self.states], axis=1)
+
+    @cached_property
+    def phi(self) -> Values:
+        return np.stack([s.phi for s in self.states])
+
+    @cached_property
+    def c(self) -> Values:
+        return np.stack([s.c for s in self.states], axis=1)
+
+    @cached_property
+    def ln_a(self) -> Values:
+        return np.stack([s.ln_a for s in self.states], axis=1)
+
+    @cached_property
+    def ln_gamma(self) -> Values:
+        return np.stack([s.ln_gamma for s in self.states], axis=1)
 
 
 @dataclass(frozen=True)
@@ -126,7 +182,7 @@ class StateMap:
         """Index of the field `name`; the electrostatic potential is called 'potential'."""
         return self.names.index(name)
 
-    def at(self, u: Values, nodes: Ints) -> State:
+    def at(self, u: Values, nodes: Ints) -> Whole:
         """State at `nodes` from their unknowns u (m, n)."""
         k_n, n = len(self.carriers), u.shape[1]
         phi = u[k_n] if self.has_phi else np.zeros(n, dtype=u.dtype)
@@ -145,4 +201,4 @@ class StateMap:
             ln_gamma[k] = excess - np.log(c_ref)
             ln_a[k] = np.log(u[k] / c_ref) + excess
             Phi[k] = phi + self.thermal_voltage / carrier.charge * ln_a[k]
-        return State(Phi, phi, c, ln_a, ln_gamma)
+        return Whole(Phi, phi, c, ln_a, ln_gamma)

@@ -24,7 +24,7 @@ import scipy.sparse as sp
 from miecsim.errors import InputError
 from miecsim.linearise import store_jacobians
 from miecsim.physics.elements import Reversible
-from miecsim.physics.state import State
+from miecsim.physics.state import State, Whole
 from miecsim.physics.storage import SpaceCharge
 from miecsim.solvers.bordered import block_diagonal
 from miecsim.solvers.transient.jacobian import Places, entries, find_places
@@ -113,7 +113,7 @@ class TimeForm:
         """Sum of the magnitudes of all stored charges [C]."""
         return float(np.sum(np.abs(self.M @ y[: self.M.shape[0]])))
 
-    def state(self, y: Array) -> State:
+    def state(self, y: Array) -> Whole:
         """The state of all nodes."""
         return self.system.laws.state_map.at(self.u(y), np.arange(self.system.nodes.n))
 
