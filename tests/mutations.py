@@ -123,7 +123,7 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
         return label != "negative" or float(value.split()[0]) < 272.0
     if label in ("zero", "negative") and _of(path) == "voltages":  # which must rise
         return float(str(value).split()[0]) == 0.0
-    if target in ("transference_number", "thermodynamic_factor") and label in ("table", "int"):
+    if path[0] == "electrolyte" and target.startswith(("transf", "thermo")) and label in ("table", "int"):
         return label == "table" or target == "thermodynamic_factor"  # { value = 1 }, and 7
     if target == "voltage" and _of(path) == "state" and label in ("zero", "negative"):
         return True

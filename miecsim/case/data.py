@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from miecsim.case.cell_data import Porous
 from miecsim.case.laws import Law, Reversible
 from miecsim.case.parameters import Parameters
 
@@ -145,7 +146,7 @@ class Poisson:
         return tuple(c.name for c in self.species if c.mobile)
 
 
-Material = Composite | MixedRails | MixedCarriers | AcceptorDopedCeria | Poisson
+Material = Composite | MixedRails | MixedCarriers | AcceptorDopedCeria | Poisson | Porous
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,21 @@ class Interface:
 
 @dataclass(frozen=True)
 class Contact:
-    """What a terminal imposes on one carrier ("potential": on the electrostatic potential) at one end of the stack."""
+    """What a terminal imposes on one carrier ("potential": on the electrostatic potential) at one end of the stack.
+
+    Its electrode adds `emf` to the voltage of the terminal, that of oxygen -(R T/4F) ln(p/p_ref).
+    """
 
     side: str  # left | right
     carrier: str
     law: Law = Reversible()
+    emf: float = 0.0  # V
+    oxygen: tuple[float, float] | None = None  # p and p_ref [Pa]: at the electrode, and of the stack's reference state
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the contact is in equilibrium at another voltage than the reference state."""
+        return self.emf != 0.0 or (self.oxygen is not None and self.oxygen[0] != self.oxygen[1])
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,7 @@ def surface(per_area: str, total: str, low: float, high: float, zero: bool = Fal
 
 FLAG = Leaf("true or false", _flag)
 FREQUENCY = quantity("frequency", 1e-12, 1e16)
+PRESSURE = quantity("pressure", 1e-60, 1e10)
 THICKNESS = quantity("length", 1e-10, 10.0)
 DURATION = quantity("time", 1e-12, 1e12)
 VOLTAGE = quantity("potential", 1e-12, 1e3, zero=True, signed=True)

@@ -6,7 +6,10 @@ import math
 from typing import Any
 
 from miecsim.case.carriers import CARRIERS, read_carriers
+from miecsim.case.cell_data import ElectrolyteIn
+from miecsim.case.cell_layers import read_porous
 from miecsim.case.data import AcceptorDopedCeria, Layer, Material, MixedCarriers, Poisson
+from miecsim.case.electrolyte import CELL, read_electrolyte
 from miecsim.case.fields import (
     CONCENTRATION,
     CONDUCTIVITY,
@@ -151,15 +154,23 @@ def _poisson(raw: Raw, at: str, problems: Problems, context: Context) -> Layer |
     return _layer(header, Poisson(species, header.permittivity or relative, charge, neutralise))
 
 
+def _porous(raw: Raw, at: str, problems: Problems, electrolyte: ElectrolyteIn | None) -> Layer | None:
+    found = read_porous(raw, at, problems, electrolyte)
+    return None if found is None else Layer(*found)
+
+
 _READERS = {"composite_electrode": _composite, "mixed_conductor": _mixed, "nernst_planck_poisson": _poisson}
-MODELS = tuple(_READERS)
+MODELS = (*_READERS, CELL)
 
 
 def read_layers(raw: Raw, problems: Problems, context: Context) -> tuple[Layer | None, ...]:
     """The layers from left to right; None in place of one that cannot be read. `context.model` decides their keys."""
     result: list[Layer | None] = []
+    electrolyte = read_electrolyte(raw, problems) if context.model == CELL else None
     for at, item in named_items(raw, "layer", "", problems):
-        if context.model in _READERS:
+        if context.model == CELL:
+            result.append(_porous(item, at, problems, electrolyte))
+        elif context.model in _READERS:
             result.append(_READERS[context.model](item, at, problems, context))
         else:  # without a model nothing can be said of the other keys
             read_table(_AnyTable, {k: v for k, v in item.items() if k in ("name", "thickness")}, at, problems)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from miecsim.case.columns import with_columns
 from miecsim.case.data import Experiment, Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
@@ -94,10 +95,15 @@ def load_case(path: Path | str, overrides: Sequence[str] = ()) -> Case:
 
 
 def case_from_text(text: str, file: str, overrides: Sequence[str] = ()) -> Case:
-    """The case written in `text`; `file` names it in messages. Raises InputError as `load_case` does."""
+    """The case written in `text`; `file` names it in messages, and tables that it names lie beside it.
+
+    Raises InputError as `load_case` does."""
     raw = _parse(text, file)
     for override in overrides:
         raw = apply_override(raw, override, file)
+    problems = Problems(file)
+    raw = with_columns(raw, Path(file).parent, problems)
+    problems.raise_if_any()
     return case_from_dict(raw, file)
 
 

@@ -15,12 +15,19 @@ PRESETS: dict[str, tuple[Ends, Ends]] = {
     "both_rails_left": ((("left", "ion"),), (("left", "electron"),)),
     "symmetric": ((("left", "ion"), ("left", "electron")), (("right", "ion"), ("right", "electron"))),
 }
+# Of cells of porous layers, beside those above: two electrodes, and one against lithium metal.
+CELL_PRESETS: dict[str, tuple[Ends, Ends]] = {
+    "full_cell": ((("left", "electron"),), (("right", "electron"),)),
+    "half_cell": ((("left", "ion"),), (("right", "electron"),)),
+}
+_ALL = PRESETS | CELL_PRESETS
 POISSON_PRESETS = ("blocking", "reversible")
 
 
 def presets_of(model: str) -> tuple[str, ...]:
     """The words that `terminals` takes in a case of this model."""
-    return (*(POISSON_PRESETS if model == "nernst_planck_poisson" else tuple(PRESETS)), "custom")
+    own = {"nernst_planck_poisson": POISSON_PRESETS, "porous_cell": tuple(_ALL)}
+    return (*own.get(model, tuple(PRESETS)), "custom")
 
 
 def carrier_in_part(layer: Layer, part: str) -> str | None:
@@ -39,7 +46,7 @@ def carrier_in_part(layer: Layer, part: str) -> str | None:
 
 def missing_part(preset: str, first: Layer, last: Layer) -> tuple[str, str, Layer] | None:
     """(part, side, layer) of the first contact of a preset that finds no carrier; None where all are there."""
-    for ends in PRESETS.get(preset, ()):
+    for ends in _ALL.get(preset, ()):
         for side, part in ends:
             layer = first if side == "left" else last
             if carrier_in_part(layer, part) is None:
@@ -61,7 +68,7 @@ def expand(preset: str, first: Layer, last: Layer) -> tuple[Terminal, ...]:
             for label, side in (("A", "left"), ("B", "right"))
         )
     terminals = []
-    for label, ends in zip("AB", PRESETS[preset], strict=True):
+    for label, ends in zip("AB", _ALL[preset], strict=True):
         found = [(side, carrier_in_part(layers[side], part)) for side, part in ends]
         terminals.append(Terminal(label, tuple(Contact(side, carrier) for side, carrier in found if carrier)))
     return tuple(terminals)

@@ -11,6 +11,7 @@ from miecsim.case.overrides import MEASURED
 from miecsim.case.table import Raw, defaults_of, keys_of
 from miecsim.case.techniques import TECHNIQUES
 
+_PARTICLES = {"self_diffusion": False, "shells": 30, "grading": 30.0}
 _GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
 
 
@@ -29,6 +30,11 @@ def with_defaults(raw: Raw) -> Raw:
             carrier.setdefault("thermodynamic_factor", 1.0)
         if "ion" in layer and "electron" in layer:
             layer.setdefault("cross_conductivity", "0 S/m")
+        for kind in layer.get("particles", ()):
+            for name, value in _PARTICLES.items():
+                kind.setdefault(name, value)
+    if result.get("electrolyte", {}).get("kind") == "binary_salt":
+        result["electrolyte"].setdefault("thermodynamic_factor", 1.0)
     for study in result.get("study", ()):
         study.setdefault("attribution", False)
     for experiment in result.get("experiment", ()):

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from miecsim.case.cell_data import CellState
 from miecsim.case.checks import read_checks
 from miecsim.case.contacts import Names, read_interfaces
 from miecsim.case.data import Check, Experiment, Grid, Interface, Layer, Study
+from miecsim.case.electrolyte import CELL, ELECTROLYTE, STATE, check_cell, read_state, refuse_cell_keys
 from miecsim.case.experiments import read_experiments
 from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
 from miecsim.case.laws import Blocking
@@ -52,6 +54,8 @@ class _CaseTable(Row):
     temperature: float = key(quantity("temperature", 1.0, 4000.0))
     area: float | None = key(_area())
     grid: Raw = key(table("dimension and cells"))
+    electrolyte: Raw | None = key(ELECTROLYTE, default=None)
+    state: Raw | None = key(STATE, default=None)
     layer: Raw = key(tables("[[layer]]", least=1))
     study: Raw | None = key(tables("[[study]]", least=1), default=None)
     experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
@@ -79,6 +83,7 @@ class Contents:
     area: float | None
     grid: Grid
     layers: tuple[Layer, ...]
+    state: CellState | None
     interfaces: tuple[Interface, ...]
     studies: tuple[Study, ...]
     experiments: tuple[Experiment, ...]
@@ -146,6 +151,7 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     view = _view(raw, problems)
     area, per_area = view.context.area, view.context.per_area
     whole = tuple(layer for layer in view.layers if layer is not None)
+    state = _cell(raw, view, problems)
     interfaces = read_interfaces(raw, problems, view.context, view.names, view.layers)
     studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view))
     experiments = read_experiments(raw, problems, lambda experiment: _view_of(raw, experiment, view))
@@ -160,7 +166,18 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     if problems.items or header is None or grid is None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
-    return Contents(*about, None if per_area else area, grid, whole, interfaces, studies, experiments, checks)
+    return Contents(*about, None if per_area else area, grid, whole, state, interfaces, studies, experiments, checks)
+
+
+def _cell(raw: Raw, view: View, problems: Problems) -> CellState | None:
+    """The state of a cell of porous layers; other models have none."""
+    if view.context.model != CELL:
+        if view.context.model:
+            refuse_cell_keys(raw, problems)
+        return None
+    state = read_state(raw, problems)
+    check_cell(raw, view.layers, problems)
+    return state
 
 
 _UNKNOWN = View(Context(), None, ())

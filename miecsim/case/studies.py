@@ -13,7 +13,10 @@ from miecsim.case.table import Raw, Row, key, keys_of, named_items, read_table, 
 from miecsim.case.wiring import LINK, PRESET, REFERENCE_PLANE, SET, TERMINAL, View, read_wires
 from miecsim.units import format_quantity, shown
 
-REFERENCES = ("none", "de_levie", "two_rail", "mixed_conductor", "film_on_blocking_substrate", "linear_pnp")
+REFERENCES = (
+    *("none", "de_levie", "two_rail", "mixed_conductor", "film_on_blocking_substrate", "linear_pnp"),
+    "porous_electrode",
+)
 _MOST_FREQUENCIES = 10000
 
 
@@ -93,6 +96,11 @@ def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -
         view = view_of(item)
         wires = read_wires(item, at, problems, view, "study")
         bias = read_bias(item, at, problems, view.context, wires.terminals)
+        shifted = any(c.shifted for t in wires.terminals for c in t.contacts)
+        if shifted and item.get("reference") not in (None, "none"):
+            problems.add(
+                join_key(at, "reference"), f"{shown(item['reference'])} beside an emf", '"none" (a form of rest)'
+            )
         if found is None or frequency is None:
             continue
         _check_profiles(item, found.profiles, frequency, at, problems)

@@ -49,6 +49,9 @@ def read_wires(raw: Raw, at: str, problems: Problems, view: View, word: str) -> 
     """The wiring of the item `raw` of [[word]] at the dotted key `at`, read against the stack that it measures; what
     cannot be read is left out and told."""
     terminals = _terminals(raw, at, problems, view.context, view.layers, word)
+    if word == "experiment" and any(c.shifted for t in terminals for c in t.contacts):
+        expected = "contacts in equilibrium with the stack: an emf or a pO2 belongs to a study"
+        problems.add(join_key(at, "terminal"), "a contact with an emf", expected)
     links = read_links(raw, at, problems, view.context, view.layers)
     return Wires(terminals, links, _planes(raw, at, problems, view.names, view.layers))
 

@@ -20,7 +20,7 @@ from miecsim.typing import Array
 LEFT = 1.6  # cm
 SMALL_CHANGE, SAME = 1e-3, 1e-9  # of the value: shown as a difference; not shown at all
 WIDE = 30.0  # ratio of largest to smallest from which positive values stand on a logarithmic axis
-NAMES = {"V": "Φ", "mol/m^3": "c", "A/m^2": "i", "C/m^3": "ρ"}
+NAMES = {"V": "Φ", "mol/m^3": "c", "A/m^2": "i", "C/m^3": "ρ", "1": "stoichiometry"}
 SHOWN = {"mol/m^3": "mol m⁻³", "A/m^2": "A m⁻²", "C/m^3": "C m⁻³"}
 
 
@@ -60,15 +60,17 @@ def _panel(axes: Axes, x: Array, profiles: dict[str, Array], unit: str) -> None:
     else:
         base = _base(low, high)
         low, high = low - base, high - base
-        display = scaled(max(abs(low), abs(high)), symbol)
+        display = Display(1.0, "") if unit == "1" else scaled(max(abs(low), abs(high)), symbol)
         # where nothing changes but the last digits, the axis must not magnify them
         flat = high - low <= SAME * max(abs(low), abs(high))
         smallest = (0.1 * max(abs(low), abs(high)) * display.factor or 1.0) if flat else 0.0
         axes.set_ylim(*value_limits(low * display.factor, high * display.factor, smallest=smallest))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     for number, (label, values) in enumerate(profiles.items()):
-        axes.add_line(Line2D(x, (values - base) * display.factor, label=readable(label), **rail_look(number)))
-    axes.set_ylabel(f"{name} / {display.unit}" if base == 0.0 else f"({name} − {base:g}) / {display.unit}")
+        said = readable(label.replace("_stoichiometry", "") if unit == "1" else label)  # which its axis says
+        axes.add_line(Line2D(x, (values - base) * display.factor, label=said, **rail_look(number)))
+    named = name if base == 0.0 else f"({name} − {base:g})" if display.unit else f"{name} − {base:g}"
+    axes.set_ylabel(f"{named} / {display.unit}" if display.unit else named)
     axes.legend(loc="best", borderaxespad=0.4, handlelength=2.2, labelspacing=0.3)
 
 

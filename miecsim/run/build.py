@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from miecsim.case import data, laws
+from miecsim.case.cell_data import Porous
+from miecsim.case.electrolyte import CELL
 from miecsim.case.load import Case
 from miecsim.constants import thermal_voltage
 from miecsim.errors import InputError
@@ -55,6 +57,7 @@ def _species(c: data.Carrier) -> CarrierIn:
 
 def _layer(layer: data.Layer, temperature: float) -> CompositeLayer | ConductorLayer | ChargedLayer:
     name, thickness, m = layer.name, layer.thickness, layer.material
+    assert not isinstance(m, Porous)  # of a model of its own
     match m:
         case data.Composite():
             ion, electron = (0.0 if rail is None else rail.conductivity for rail in (m.ion, m.electron))
@@ -96,6 +99,10 @@ def _ceria(m: data.AcceptorDopedCeria, temperature: float) -> tuple[CarrierIn, .
 
 def model_of(case: Case) -> Model:
     """The model of a case, with its interface laws between layers."""
+    if case.model == CELL:
+        from miecsim.run.cells import cell_model
+
+        return cell_model(case)
     layers = [_layer(layer, case.temperature) for layer in case.layers]
     junctions = [
         Junction((i.left, i.right), i.carrier, law)
@@ -114,8 +121,9 @@ def wiring_of(case: Case, study: data.Study | data.Experiment) -> Wiring:
     """Terminals, links and reference planes of a study or an experiment; blocked contacts are left out."""
     terminals = []
     for t in study.terminals:
-        pairs = [(c, element(c.law, case.temperature)) for c in t.contacts]
-        terminals.append(Terminal(t.name, tuple(Contact(c.side, c.carrier, e) for c, e in pairs if e is not None)))
+        laws_of = [(c, element(c.law, case.temperature)) for c in t.contacts]
+        found = (Contact(c.side, c.carrier, law, _emf(c, case.temperature)) for c, law in laws_of if law is not None)
+        terminals.append(Terminal(t.name, tuple(found)))
     links = [
         Link(link.side, ("electron", "ion"), law)
         for link in study.links
@@ -123,6 +131,14 @@ def wiring_of(case: Case, study: data.Study | data.Experiment) -> Wiring:
     ]
     planes = tuple(ReferencePlane(p.name, _position(case, p), p.carrier) for p in study.reference_planes)
     return Wiring(tuple(terminals), tuple(links), planes)
+
+
+def _emf(contact: data.Contact, temperature: float) -> float:
+    """What the electrode of a contact adds to the voltage of its terminal [V]."""
+    if contact.oxygen is None:
+        return contact.emf
+    pressure, reference = contact.oxygen
+    return contact.emf - thermal_voltage(temperature) / 4 * float(np.log(pressure / reference))
 
 
 def _position(case: Case, plane: data.ReferencePlane) -> float:

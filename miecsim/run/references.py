@@ -14,6 +14,7 @@ from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer
 from miecsim.physics.models import Model
+from miecsim.physics.porous import PorousLayer
 from miecsim.run.build import model_of
 from miecsim.typing import Array, Complex
 
@@ -103,6 +104,22 @@ def _two_rail(case: Case, study: data.Study, omega: Array) -> Complex:
             return np.asarray(z * np.ones(omega.size, dtype=complex))
 
         lines.append(_line((layer.sigma_ion, layer.sigma_eon), layer.thickness, wall, area))
+    return _terminated(case, study, omega, model, lines)
+
+
+def _porous_electrode(case: Case, study: data.Study, omega: Array) -> Complex:
+    """Layers of a single-ion conductor with particles as the wall (Meyers et al. 2000). A log-normal distribution is
+    averaged with so many classes of size that their number no longer shows."""
+    from miecsim.run.meyers import NoClosedFormError, wall_of
+
+    area, lines, model = case.area or 1.0, [], model_of(case)
+    try:
+        for layer, given in zip(model.layers, case.layers, strict=True):
+            wall = wall_of(layer, given, omega, case.temperature, area)
+            sigma = (layer.sigma_ion, layer.sigma_eon) if isinstance(layer, PorousLayer) else (0.0, 0.0)
+            lines.append(_line(sigma, given.thickness, wall, area))
+    except NoClosedFormError as error:
+        raise _refuse(study, str(error)) from None
     return _terminated(case, study, omega, model, lines)
 
 
@@ -212,4 +229,5 @@ _FORMULAS: dict[str, Callable[[Case, data.Study, Array], Complex]] = {
     "mixed_conductor": _mixed_conductor,
     "film_on_blocking_substrate": _film,
     "linear_pnp": _linear_pnp,
+    "porous_electrode": _porous_electrode,
 }

@@ -8,7 +8,9 @@ from miecsim.case import data
 from miecsim.case.load import Case
 from miecsim.physics.layers import ChargedLayer, ConductorLayer
 from miecsim.physics.models import AnyLayer, debye_length
+from miecsim.physics.porous import PorousLayer
 from miecsim.results import Quantity
+from miecsim.run.particles import cell_figures, total_resistance
 from miecsim.solvers.direct_current import dc_admittance
 from miecsim.solvers.impedance import Spectrum
 from miecsim.solvers.steady import OperatingPoint
@@ -22,6 +24,8 @@ FIGURES = (
     *("chemical_capacitance", "D_chem", "debye_length", "R_ion", "R_eon"),
     *("R_high", "R_low", "C_low", "R_dc", "shortcut_ratio", "reference_error"),
     *("voltage", "current"),
+    *("open_circuit_voltage", "potential", "stoichiometry", "capacity", "area_density", "R_ct", "diffusion_time"),
+    "R_total",
 )
 
 
@@ -29,14 +33,17 @@ def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Sp
     """Figures of one study by name: transport of the layers, then R_dc, R_high, R_low of the spectrum."""
     layers = point.system.model.layers
     out: dict[str, Quantity] = {}
-    for layer in layers:
+    cell = any(isinstance(layer, PorousLayer) for layer in layers)
+    if cell:
+        out |= cell_figures(case, point)
+    for layer in layers if not cell else ():
         suffix = "" if len(layers) == 1 else f".{layer.name}"
         for name, quantity in _layer_figures(layer, case.temperature).items():
             out[name + suffix] = quantity
     out |= _rail_resistances(layers, case)
     out |= _spectrum_figures(point, spectrum)
     out |= _operating_point(study, point)
-    if study.preset == "battery" and len(layers) == 1 and {"R_ion", "R_eon", "C_low"} <= out.keys():
+    if not cell and study.preset == "battery" and len(layers) == 1 and {"R_ion", "R_eon", "C_low"} <= out.keys():
         out["shortcut_ratio"] = _shortcut(out)
     return out
 
@@ -110,7 +117,10 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
         "R_high": Quantity(high, unit, how),
         "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {format_quantity(f[0], 'Hz')}"),
     }
-    conductance = _two_terminal_dc(point)
+    total = total_resistance(point)
+    if total is not None:
+        out["R_total"] = total
+    conductance = 0.0 if total is not None else _two_terminal_dc(point)
     if conductance > 0:
         out["R_dc"] = Quantity(1 / conductance, unit, "slope of steady current")
     elif Z[0].imag < 0:
@@ -120,10 +130,11 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
 
 
 def _operating_point(study: data.Study, point: OperatingPoint) -> dict[str, Quantity]:
-    """Voltage and current of every terminal, where the study imposes some."""
-    if study.bias is None:
+    """Voltage and current of every terminal, where the study imposes some or an electrode has an emf."""
+    if study.bias is None and not any(c.shifted for t in study.terminals for c in t.contacts):
         return {}
-    imposed = {"voltage": dict(study.bias.voltages), "current": dict(study.bias.currents)}
+    bias = study.bias or data.Bias((), ())
+    imposed = {"voltage": dict(bias.voltages), "current": dict(bias.currents)}
     ampere = "A/m^2" if point.system.per_area else "A"
     out = {}
     for i, name in enumerate(point.system.terminals):
