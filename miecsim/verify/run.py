@@ -19,6 +19,7 @@ FAMILIES = {
     "diffusion": "Warburg and Gerischer elements",
     "mixed_conductor": "mixed conductors",
     "electrodes": "oxygen cathodes and composites of particles",
+    "cells": "batteries: particles, salts, whole cells",
     "poisson": "space charge: Poisson-Nernst-Planck",
     "biased": "states away from rest",
     "ladder": "finite ladders in closed form",
