@@ -7,7 +7,8 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Element, Reversible
 from miecsim.physics.models import Storage, Transport
 from miecsim.physics.state import Stacked, State, Whole
-from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi
+from miecsim.system import System, as_slice, contact_voltage, field_potential, is_phi, potential_in
 from miecsim.typing import Array, Ints, Values
 
 # Relative to the unknown's own size; its square is lost against 1 even where a law is steep.
@@ -29,9 +30,9 @@ def linearise(system: System, u: Array, voltages: Array) -> Blocks:
     nodes, laws = system.nodes, system.laws
     shifted = Shifted(system, u)
     potential = _potential(shifted)
-    K_left, K_right, S_g, S_c = (part.copy() for part in _constant(system))
+    K_left, K_right, S_g, S_c = _fresh(system)
     _add_laws(shifted, False, (K_left, K_right, S_g, S_c))
-    extras, junctions = _branch_blocks(system, u, potential, K_left, K_right, S_g, S_c)
+    extras, junctions = _branch_blocks(shifted, potential, K_left, K_right, S_g, S_c)
     contacts = tuple(linearised_contact(system, p, u, potential, voltages) for p in system.ports)
     keep = laws.active
     return Blocks(
@@ -50,6 +51,15 @@ def linearise(system: System, u: Array, voltages: Array) -> Blocks:
         potential=potential,
         has_phi=laws.state_map.has_phi,
     )
+
+
+def _fresh(system: System) -> tuple[Array, ...]:
+    """The constant part, to add to: K_left and K_right, and S_g and S_c where anything is added to a node."""
+    of_faces, of_nodes = _constant(system)[:2], _constant(system)[2:]
+    added = any(not _is_linear(store, system) for store in system.laws.stores)
+    if added or any(np.array_equal(b.nodes_a, b.nodes_b) for b in system.branches):
+        of_nodes = tuple(part.copy() for part in of_nodes)
+    return (*(part.copy() for part in of_faces), *of_nodes)
 
 
 def _constant(system: System) -> tuple[Array, ...]:
@@ -80,8 +90,7 @@ def _add_laws(shifted: Shifted, linear: bool, out: tuple[Array, ...]) -> None:
         if _is_linear(transport, system) == linear:
             _add_faces(shifted, transport, faces, (K_left, K_right), as_slice(faces), -1.0)
     chosen = [i for i, store in enumerate(system.laws.stores) if _is_linear(store, system) == linear]
-    for target, part in zip((S_g, S_c), _stores(shifted, chosen), strict=True):
-        target += part
+    _add_stores(shifted, chosen, (S_g, S_c))
 
 
 def _steps(u: Array) -> Array:
@@ -94,30 +103,54 @@ class Shifted:
     def __init__(self, system: System, u: Array) -> None:
         self.system, self.u, self.step = system, u, _steps(u)
         self.base = self._at(u)
-        self._known: dict[int, Whole] = {}
+        self._known: dict[int, Moved] = {}
 
     def _at(self, u: Values) -> Whole:
         return self.system.laws.state_map.at(u, np.arange(u.shape[1]))
 
-    def by(self, j: int) -> Whole:
+    def by(self, j: int) -> Moved:
         """The state with i step[j] added to unknown j, wherever that is a field."""
         if j not in self._known:
-            live = np.flatnonzero(self.system.laws.active[:, j])
-            u = self.u[:, live].astype(complex)
+            active = self.system.laws.active[:, j]
+            live = np.flatnonzero(active)
+            u = self.u[:, as_slice(live)].astype(complex)
             u[j] += 1j * self.step[j, live]
-            moved = self.system.laws.state_map.at(u, live)
-            self._known[j] = moved if live.size == self.u.shape[1] else _spread(self.base, moved, live)
+            place = None if live.size == self.u.shape[1] else np.where(active, np.cumsum(active) - 1, -1)
+            self._known[j] = Moved(self.base, self.system.laws.state_map.at(u, live), live, place)
         return self._known[j]
 
 
-def _spread(base: Whole, moved: Whole, live: Ints) -> Whole:
-    """`base` with what `moved` has at the nodes `live`."""
+@dataclass(frozen=True)
+class Moved:
+    """What is `base` everywhere but at the nodes `live`: there it is `moved`.
+
+    place (N,) of a node among those, -1 where it is none of them; None where all are.
+    """
+
+    base: Whole
+    moved: Whole
+    live: Ints
+    place: Ints | None
+
+    def take(self, nodes: Ints | slice) -> State:
+        """The state at some of the nodes."""
+        if self.place is None:
+            return self.moved.take(nodes)
+        place = self.place[nodes]
+        if np.all(place < 0):
+            return self.base.take(nodes)
+        if np.all(place >= 0):
+            return self.moved.take(as_slice(place))
+        to = np.flatnonzero(place >= 0)
+        return _mixed(self.base.take(nodes), self.moved.take(place[to]), to)
+
+
+def _mixed(base: State, moved: State, to: Ints) -> Whole:
+    """`base`, with `moved` at the nodes `to`."""
 
     def part(still: Values, stepped: Values) -> Values:
-        if not stepped.any() and not still.any():  # no carrier of this kind: nothing to copy
-            return still
         out = still.astype(complex)
-        out[..., live] = stepped
+        out[..., to] = stepped
         return out
 
     return Whole(
@@ -139,10 +172,11 @@ def _potential(shifted: Shifted) -> Array:
     m, k_n = shifted.system.n_fields, len(shifted.system.laws.state_map.carriers)
     out = np.zeros((shifted.u.shape[1], m, m))
     for j in range(m):
-        state, h = shifted.by(j), shifted.step[j]
-        out[:, :k_n, j] = (state.Phi.imag / h).T
-        if m > k_n:
-            out[:, k_n, j] = state.phi.imag / h
+        by, live = shifted.by(j), as_slice(shifted.by(j).live)
+        for k in range(m):
+            slope = (by.moved.Phi[k] if k < k_n else by.moved.phi).imag
+            if slope.any():
+                out[live, k, j] = slope / shifted.step[j, live]
     return out
 
 
@@ -167,47 +201,33 @@ def _add_faces(
     # every unknown of either side at once: first those of the left, then those of the right
     left, right = Stacked(moved[0] + [still[0]] * count), Stacked([still[1]] * count + moved[1])
     slopes = law.current(left, right).imag * area
-    for i, j in enumerate(law.columns):
-        for side, (at, sign) in enumerate(zip(ends, (1.0, flip), strict=True)):
-            for row, values in zip(law.rows, slopes[:, side * count + i], strict=True):
-                out[side][to, row, j] += sign * values / shifted.step[j, at]
+    rows, columns = np.array(law.rows)[:, None], np.array(law.columns)
+    ids = np.arange(len(out[0]))[to][:, None, None]
+    for side, (at, sign) in enumerate(zip(ends, (1.0, flip), strict=True)):
+        own = sign * slopes[:, side * count : (side + 1) * count] / shifted.step[columns][:, at]
+        out[side][ids, rows, columns] += own.transpose(2, 0, 1)
 
 
 def store_jacobians(system: System, u: Array) -> tuple[Array, Array]:
     """Derivatives of all storage laws over the unknowns, each (N, m, m), volumes included: what is not, and what is,
     differentiated in time."""
-    return _stores(Shifted(system, u), range(len(system.laws.stores)))
-
-
-def _stores(shifted: Shifted, chosen: Iterable[int]) -> tuple[Array, Array]:
-    """The same of the laws numbered `chosen`."""
-    n, m = shifted.system.nodes.n, shifted.system.n_fields
+    n, m = system.nodes.n, system.n_fields
     S_g, S_c = np.zeros((n, m, m)), np.zeros((n, m, m))
-    for store, at in ((shifted.system.laws.stores[i], shifted.system.store_nodes[i]) for i in chosen):
-        for law, target in ((store.reaction, S_g), (store.storage, S_c)):
-            block = _node_jacobian(shifted, law, store.rows, store.columns, at, store.nodes.size)
-            if block is not None:
-                target[at] += block * store.measure[:, None, None]
+    _add_stores(Shifted(system, u), range(len(system.laws.stores)), (S_g, S_c))
     return S_g, S_c
 
 
-def _node_jacobian(
-    shifted: Shifted,
-    law: Callable[[State], Values | None],
-    rows: tuple[int, ...],
-    columns: tuple[int, ...],
-    at: Ints | slice,
-    n: int,
-) -> Array | None:
-    """d law / du (n, m, m) of a storage or reaction law per volume, None where the law says nothing."""
-    out = np.zeros((n, shifted.system.n_fields, shifted.system.n_fields))
-    for j in columns:
-        values = law(shifted.by(j).take(at))
-        if values is None:
-            return None
-        for row, value in zip(rows, values, strict=True):
-            out[:, row, j] = np.imag(value) / shifted.step[j, at]
-    return out
+def _add_stores(shifted: Shifted, chosen: Iterable[int], out: tuple[Array, Array]) -> None:
+    """Add the same of the laws numbered `chosen` to `out`."""
+    for store, at in ((shifted.system.laws.stores[i], shifted.system.store_nodes[i]) for i in chosen):
+        for law, target in ((store.reaction, out[0]), (store.storage, out[1])):
+            for j in store.columns:
+                values = law(shifted.by(j).take(at))
+                if values is None:
+                    break
+                per_step = store.measure / shifted.step[j, at]
+                for row, value in zip(store.rows, values, strict=True):
+                    target[at, row, j] += np.imag(value) * per_step
 
 
 def element_jacobian(element: Element, v: Array) -> tuple[Array, Array]:
@@ -218,22 +238,26 @@ def element_jacobian(element: Element, v: Array) -> tuple[Array, Array]:
     return np.broadcast_to(g, v.shape).copy(), np.broadcast_to(c, v.shape).copy()
 
 
-def branch_jacobian(system: System, b: Branch, u: Array) -> tuple[Array, Array]:
-    """Differential conductance [S] and capacitance [F] of a branch at each of its nodes."""
-    v = field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+def branch_jacobian(system: System, b: Branch, u: Array, state: State | None = None) -> tuple[Array, Array]:
+    """Differential conductance [S] and capacitance [F] of a branch at each of its nodes; `state` of all nodes at u, if
+    it is known already."""
+    if state is None:
+        v = field_potential(system, u, b.row_a, b.nodes_a) - field_potential(system, u, b.row_b, b.nodes_b)
+    else:
+        v = potential_in(system, state, b.row_a, b.nodes_a) - potential_in(system, state, b.row_b, b.nodes_b)
     g, c = element_jacobian(b.element, v)
     return g * b.weight, c * b.weight
 
 
 def _branch_blocks(
-    system: System, u: Array, potential: Array, K_left: Array, K_right: Array, S_g: Array, S_c: Array
+    shifted: Shifted, potential: Array, K_left: Array, K_right: Array, S_g: Array, S_c: Array
 ) -> tuple[list[NodeExtra], list[JunctionBlocks]]:
     """Add R and C of every branch to the blocks in place; return what depends on frequency otherwise."""
     extras: list[NodeExtra] = []
     junctions: list[JunctionBlocks] = []
-    m = system.n_fields
+    system, m = shifted.system, shifted.system.n_fields
     for b in system.branches:
-        g, c = branch_jacobian(system, b, u)
+        g, c = branch_jacobian(system, b, shifted.u, shifted.base)
         t_a, t_b = potential[b.nodes_a, b.row_a], potential[b.nodes_b, b.row_b]
         if b.row_a != b.row_b and np.array_equal(b.nodes_a, b.nodes_b):
             unit = _between(b.row_a, b.row_b, t_a, t_b, m)

@@ -113,8 +113,12 @@ class HostDiffusion:
     conductance: Array  # (n_faces,) 1/d [1/m]
     thermal_voltage: float
     process: str = "particle diffusion"
-    linear_in: ClassVar[LinearIn] = ""
     share: Array = field(default_factory=_half)
+
+    @property
+    def linear_in(self) -> LinearIn:
+        """Fick's law with a constant diffusivity is linear."""
+        return "" if callable(self.host.diffusivity) or self.host.self_diffusion else "c"
 
     @property
     def rows(self) -> tuple[int, ...]:

@@ -23,18 +23,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from miecsim.typing import Array, Complex, Ints
+from miecsim.solvers.elimination import Elimination, dot
+from miecsim.typing import Array, Bools, Complex, Ints
 
 REFINE_ABOVE = 1e-14  # backward error above which a profile is refined; a healthy one is near 2e-16
 _LANES = 128  # frequencies eliminated together
 _STEPS = 16  # steps whose S is evaluated together: keeps it in cache
 _STORED = 2**22  # complex numbers kept for a profile (64 MiB)
-_NEGLIGIBLE = 1e-150  # what has died away to this is zero: numbers near 1e-308 are slow
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,25 @@ def response(
     return out
 
 
+def checked_response(
+    chain: Chain, ends: Ends, omega: Array, extra_values: Complex, probe: Ints
+) -> tuple[Complex, Array]:
+    """The same without junctions, and the backward error at the frequencies numbered `probe`, of the profile that the
+    same elimination gives, refined as in `refined_profile`."""
+    n, m, _ = chain.S_g.shape
+    p = ends.b_first.shape[2]
+    out = np.empty((len(omega), ends.c_first.shape[1], p), dtype=complex)
+    x = np.empty((len(probe), n, m, p), dtype=complex)
+    for lanes in _split(chain, ends, omega, extra_values, None, _LANES):
+        here = np.flatnonzero((probe >= lanes.at.start) & (probe < lanes.at.stop))
+        at, fold = probe[here] - lanes.at.start, _fold(chain, lanes)
+        stored = np.empty((len(fold.nodes), m, m + p, 2, len(at)), dtype=complex)
+        total, middle = _sweep(fold, lanes, lanes.b, lanes.c, stored, at)
+        out[lanes.at] = total.transpose(2, 0, 1)
+        x[here] = _unfolded(fold, stored, middle[..., at])
+    return out, _refined(chain, *_select(ends, omega, extra_values, None, probe), x)[1]
+
+
 def profile(
     chain: Chain, ends: Ends, omega: Array, extra_values: Complex, junctions: Junctions | None = None
 ) -> Complex:
@@ -122,7 +139,12 @@ def refined_profile(
 
     The step solves for the face-by-face residual, and is kept where it lowers the error.
     """
-    x = profile(chain, ends, omega, extra_values, junctions)
+    return _refined(chain, ends, omega, extra_values, junctions, profile(chain, ends, omega, extra_values, junctions))
+
+
+def _refined(
+    chain: Chain, ends: Ends, omega: Array, extra_values: Complex, junctions: Junctions | None, x: Complex
+) -> tuple[Complex, Array]:
     error = backward_error(chain, ends, omega, extra_values, junctions, x)
     poor = np.flatnonzero(error > REFINE_ABOVE)
     if len(poor) == 0:
@@ -213,110 +235,26 @@ def _select(
 
 
 def _cells(chain: Chain, lanes: _Lanes, nodes: Ints) -> Complex:
-    """S of some nodes, shape (nodes, m, m, f), as matrix products with [1, i w, Y_k(w)]; "node n" has S = 1."""
+    """S of some nodes, shape (nodes, m, m, f); "node n" has S = 1."""
     n, m, _ = chain.S_g.shape
     at = np.flatnonzero(nodes < n)
     real = nodes[at]
+    S = np.zeros((len(nodes), m, m, lanes.omega.size), dtype=complex)
+    S.real[nodes == n] = np.eye(m)[..., None]
+    S.real[at] = chain.S_g[real][..., None]
+    S.imag[at] = chain.S_c[real][..., None] * lanes.omega
     index = chain.extra_index[real].reshape(len(real), -1)
     matrix = chain.extra_matrix[real].reshape(*index.shape, m, m)
-    used = np.unique(index[index >= 0])
-    weights = np.zeros((len(nodes), m, m, 2 + len(used)), dtype=complex)
-    weights[nodes == n, :, :, 0] = np.eye(m)
-    weights[at, :, :, 0], weights[at, :, :, 1] = chain.S_g[real], chain.S_c[real]
     for e in range(index.shape[1]):
         has = np.flatnonzero(index[:, e] >= 0)
-        weights[at[has], :, :, 2 + np.searchsorted(used, index[has, e])] += matrix[has, e]
-    basis = np.concatenate([np.ones_like(lanes.omega)[None], 1j * lanes.omega[None], lanes.extra[used]])
-    # One small product per node: a single large one would set BLAS threads spinning.
-    S: Complex = (weights.reshape(len(nodes), -1, len(basis)) @ basis).reshape(len(nodes), m, m, -1)
+        if len(has):
+            S[at[has]] += matrix[has, e][..., None] * lanes.extra[index[has, e]][:, None, None]
     for node, value in lanes.S.items():
         S[nodes == node] += value
     return S
 
 
 # ---------------------------------------------------------------- elimination
-
-
-_Sources = tuple[dict[int, Complex], dict[int, Complex]]  # b and c of some nodes
-
-
-class _Work:
-    """Arrays of one elimination, [D | Kb | rhs] -> [. | X | z], and the views that its steps act on, made once.
-
-    The last two axes are the sides eliminated together (two halves of the chain, or its middle alone) and frequency.
-    """
-
-    def __init__(self, m: int, p: int, q: int, sides: int, f: int) -> None:
-        self.m = m
-        self.table = a = np.zeros((m, 2 * m + p, sides, f), dtype=complex)
-        self.solved = a[:, m:]  # X and z side by side
-        self.rows = np.zeros((m + q, m, sides, f), dtype=complex)  # P above t
-        self.passed = np.zeros((m + q, m + p, sides, f), dtype=complex)  # [P; t] [X | z]
-        self.s = np.zeros((m, p, sides, f), dtype=complex)  # s_i = b_i + Ka_{i-1} z_{i-1}
-        self.term = np.empty_like(self.passed)
-        self.pairs = [(self.rows[:, j, None], self.solved[None, j]) for j in range(m)]
-        inverse = np.empty((m, sides, f), dtype=complex)
-        factor = np.empty((m, 1, sides, f), dtype=complex)
-        scratch = np.empty_like(a)
-        self.down = [
-            (a[k, k], inverse[k], a[k + 1 :, k, None], factor[k + 1 :], a[None, k, k + 1 :], a[k + 1 :, k + 1 :])
-            + (scratch[k + 1 :, k + 1 :],)
-            for k in range(m)
-        ]
-        self.up = [(inverse[k], a[k, m:], a[:k, k, None], a[None, k, m:], a[:k, m:], scratch[:k, m:]) for k in range(m)]
-        self.up.reverse()
-
-    def visit(self, nodes: Ints, S: Complex, Ka: Complex | float, Kb: Complex | float, sources: _Sources) -> None:
-        """One node of each side: P and t from the node before, then X, z and what they pass on."""
-        m = self.m
-        np.add(self.passed[:m, :m], S, out=self.rows[:m])
-        self.rows[m:] = self.passed[m:, :m]
-        for side, node in enumerate(nodes.tolist()):
-            if node in sources[0]:
-                self.s[:, :, side] += sources[0][node]
-            if node in sources[1]:
-                self.rows[m:, :, side] += sources[1][node]
-        np.add(self.rows[:m], Ka, out=self.table[:, :m])
-        self.table[:, m : 2 * m] = Kb
-        self.table[:, 2 * m :] = self.s
-        self._solve()
-        (left, right), *others = self.pairs
-        np.multiply(left, right, out=self.passed)
-        for left, right in others:
-            np.multiply(left, right, out=self.term)
-            np.add(self.passed, self.term, out=self.passed)
-
-    def _solve(self) -> None:
-        """Gauss elimination without exchange of rows: row k owns unknown k."""
-        for pivot, inverse, below, factor, row, rest, scratch in self.down:
-            np.divide(1.0, pivot, out=inverse)
-            if len(below):
-                np.multiply(below, inverse, out=factor)
-                np.multiply(factor, row, out=scratch)
-                np.subtract(rest, scratch, out=rest)
-        for inverse, own, above, row, rest, scratch in self.up:
-            np.multiply(own, inverse, out=own)
-            if len(above):
-                np.multiply(above, row, out=scratch)
-                np.subtract(rest, scratch, out=rest)
-
-    def carry(self, Ka: Complex, cancelling: bool) -> None:
-        """What the sources pass on, row by row from the less cancelling of its two expressions: Ka z = s - P z.
-
-        Ka z is a difference of drift and diffusion that must vanish where a carrier is blocked; there s - P z holds
-        the little that was stored. Where node and face are tightly coupled it is the other way about. With one
-        element to a row of Ka nothing can cancel.
-        """
-        m, z = self.m, self.table[:, 2 * self.m :]
-        through = _dot(Ka, z)
-        if cancelling:
-            lost_more_at_face = _dot(np.abs(Ka) - np.abs(self.rows[:m]), np.abs(z)) >= np.abs(self.s)
-            np.subtract(self.s, self.passed[:m, m:], out=through, where=lost_more_at_face)
-        self.s[...] = through
-
-    def flush(self) -> None:
-        for a in (self.s, self.passed[self.m :, : self.m]):
-            np.copyto(a, 0.0, where=np.abs(a) < _NEGLIGIBLE)
 
 
 @dataclass(frozen=True)
@@ -332,7 +270,7 @@ class _Folded:
     Ka: Complex  # (steps, m, m, 2, 1)
     Kb: Complex
     special: dict[int, tuple[Complex, Complex]]  # step -> Ka, Kb (m, m, 2, f), where there is a junction
-    cancelling: bool  # whether some row of a Ka has several elements
+    cancelling: Bools  # (steps,) whether some row of Ka has several elements
 
 
 def _fold(chain: Chain, lanes: _Lanes) -> _Folded:
@@ -350,19 +288,25 @@ def _fold(chain: Chain, lanes: _Lanes) -> _Folded:
             if face in lanes.left:
                 own[side][:, :, side], own[1 - side][:, :, side] = lanes.left[face], lanes.right[face]
         special[step] = (own[0], own[1])
-    several = np.count_nonzero(Ka, axis=2).max(initial=0) > 1
-    return _Folded(chain, nodes, Ka, Kb, special, bool(several or special))
+    several = np.count_nonzero(Ka, axis=2).max(axis=(1, 2, 3), initial=0) > 1
+    several[list(special)] = True
+    return _Folded(chain, nodes, Ka, Kb, special, several)
 
 
 def _sweep(
-    fold: _Folded, lanes: _Lanes, b: dict[int, Complex], c: dict[int, Complex], stored: Complex | None
+    fold: _Folded,
+    lanes: _Lanes,
+    b: dict[int, Complex],
+    c: dict[int, Complex],
+    stored: Complex | None,
+    some: Ints | slice = slice(None),
 ) -> tuple[Complex, Complex]:
     """Eliminate from both ends to the middle: measurements (q, p, f) and the unknowns of the middle node (m, p, f).
 
-    [X | z] of each step is kept in `stored` (steps, m, m + p, 2, f), where that is given.
+    [X | z] of each step is kept in `stored` (steps, m, m + p, 2, f), where that is given, for `some` frequencies.
     """
     (m, p, f), q = b[0].shape, c[0].shape[0]
-    work, middle = _Work(m, p, q, 2, f), _Work(m, p, q, 1, f)
+    work, middle = Elimination(m, p, q, 2, f), Elimination(m, p, q, 1, f)
     total = np.zeros((q, p, 2, f), dtype=complex)
     with np.errstate(all="ignore"):
         for step, nodes in enumerate(fold.nodes):
@@ -374,8 +318,8 @@ def _sweep(
             work.visit(nodes, S[step % _STEPS], Ka, Kb, (b, c))
             total += work.passed[m:, m:]
             if stored is not None:
-                stored[step] = work.solved
-            work.carry(Ka, fold.cancelling)
+                stored[step] = work.solved[..., some]
+            work.carry(Ka, bool(fold.cancelling[step]))
         work.passed.sum(axis=2, keepdims=True, out=middle.passed)
         work.s.sum(axis=2, keepdims=True, out=middle.s)
         node = np.array([len(fold.nodes)])
@@ -400,21 +344,23 @@ def _profile(
         b = lanes.b if sources is None else dict(enumerate(sources[lanes.at].transpose(1, 2, 3, 0)))
         stored = np.empty((len(fold.nodes), m, m + p, 2, f), dtype=complex)
         _, u = _sweep(fold, lanes, b, {0: np.empty((0, m, f), dtype=complex)}, stored)
-        out[lanes.at, n // 2] = u.transpose(2, 0, 1)
-        u = np.repeat(u[:, :, None], 2, axis=2)
-        with np.errstate(all="ignore"):
-            for (left, right), solved in zip(fold.nodes[::-1], stored[::-1], strict=True):
-                u = solved[:, m:] + _dot(solved[:, :m], u)
-                out[lanes.at, left] = u[:, :, 0].transpose(2, 0, 1)
-                if right < n:
-                    out[lanes.at, right] = u[:, :, 1].transpose(2, 0, 1)
+        out[lanes.at] = _unfolded(fold, stored, u)
     return out
 
 
-def _dot(K: npt.NDArray[Any], u: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """K u for K (m, m, ...) and u (m, p, ...)."""
-    product: npt.NDArray[Any] = (K[:, :, None] * u).sum(axis=1)
-    return product
+def _unfolded(fold: _Folded, stored: Complex, middle: Complex) -> Complex:
+    """Unknowns (f, n, m, p) from those of the middle node (m, p, f) outwards."""
+    n, (m, p, f) = len(fold.chain.S_g), middle.shape
+    out = np.empty((f, n, m, p), dtype=complex)
+    out[:, n // 2] = middle.transpose(2, 0, 1)
+    u = np.repeat(middle[:, :, None], 2, axis=2)
+    with np.errstate(all="ignore"):
+        for (left, right), solved in zip(fold.nodes[::-1], stored[::-1], strict=True):
+            u = solved[:, m:] + dot(solved[:, :m], u)
+            out[:, left] = u[:, :, 0].transpose(2, 0, 1)
+            if right < n:
+                out[:, right] = u[:, :, 1].transpose(2, 0, 1)
+    return out
 
 
 # ---------------------------------------------------------------- residual
@@ -431,16 +377,16 @@ def _residual(chain: Chain, lanes: _Lanes, u: Complex) -> tuple[Complex, Array]:
     S = _cells(chain, lanes, np.arange(n)).transpose(1, 2, 0, 3)
     with np.errstate(all="ignore"):
         size = np.abs(u)
-        residual, scale = -_dot(S, u), _dot(np.abs(S), size)
+        residual, scale = -dot(S, u), dot(np.abs(S), size)
         for node, b in lanes.b.items():
             residual[:, :, node] += b
             scale[:, :, node] += np.abs(b)
         # Differences of neighbours first: exact for the slowly varying part, unlike Ka u_i - Kb u_{i+1}.
         here, there = u[:, :, :-1], u[:, :, 1:]
-        flux = _dot(left, here - there) + _dot(left - right, there)
+        flux = dot(left, here - there) + dot(left - right, there)
         residual[:, :, :-1] -= flux
         residual[:, :, 1:] += flux
-        exchanged = _dot(np.abs(left), size[:, :, :-1]) + _dot(np.abs(right), size[:, :, 1:])
+        exchanged = dot(np.abs(left), size[:, :, :-1]) + dot(np.abs(right), size[:, :, 1:])
         scale[:, :, :-1] += exchanged
         scale[:, :, 1:] += exchanged
     return residual, scale

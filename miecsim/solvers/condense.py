@@ -18,13 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from miecsim.blocks import AdmittanceLaw, Blocks, JunctionBlocks, NodeExtra
 from miecsim.grid.pendants import Tree
 from miecsim.solvers.ladders import Ladders
-from miecsim.system import System
+from miecsim.system import System, as_slice
 from miecsim.typing import Array, Complex, Ints
 
 EXACT = 1e-12  # relative, of what the laws of physics make equal
@@ -109,8 +111,7 @@ class Condensed:
         """The scalars of each pendant, (J, G, n_f)."""
         out = []
         for p, Y in zip(self.pendants, self._passing(omega, compiled), strict=True):
-            terms = (Y,) if p.film is None else p.film.terms(Y, omega)
-            out.append(np.stack(terms[: len(p.matrix)]))
+            out.append(Y[None] if p.film is None else np.stack(p.film.terms(Y, omega)[: len(p.matrix)]))
         return out
 
     @cached_property
@@ -221,7 +222,7 @@ class _Reader:
 
     def pendant(self) -> Pendant | None:
         """None where the tree is of another form."""
-        shell_fields = np.flatnonzero(self.blocks.active[self.tree.shells].any(axis=(0, 1)))
+        shell_fields = np.flatnonzero(_gathered(self.blocks.active, self.tree.ids)[:, 1:].any(axis=(0, 1)))
         surface_fields = np.flatnonzero(self.blocks.active[self.tree.surface].any(axis=0))
         if len(shell_fields) != 1 or len(surface_fields) > 2 or shell_fields[0] not in surface_fields:
             return None
@@ -235,10 +236,11 @@ class _Reader:
     def _ladders(self, inside: int) -> Ladders | None:
         """One chain of shells for every state, per surface."""
         blocks, ids, surface = self.blocks, self.tree.ids, self.tree.particles.surface
-        if np.any(blocks.S_g[ids]) or np.any(blocks.S_c[ids[:, 0]]) or self._has_elements():
+        if np.any(_gathered(blocks.S_g, ids)) or np.any(blocks.S_c[ids[:, 0]]) or self._has_elements():
             return None
-        at = (self.tree.faces, inside, inside)
-        absolute = (blocks.K_left[at][:, 1:], blocks.K_right[at], blocks.S_c[ids[:, 1:], inside, inside])
+        own = (Ellipsis, inside, inside)
+        faces = [_gathered(K[own], self.tree.faces) for K in (blocks.K_left, blocks.K_right)]
+        absolute = (faces[0][:, 1:], faces[1], _gathered(blocks.S_c[own], ids)[:, 1:])
         parts = [part / surface[:, None] for part in absolute]
         if not all(_alike(part, part[self.first][self.state]) for part in parts):
             return None
@@ -338,6 +340,11 @@ class _Reader:
         unit_left[row] = unit_right[film] = 1.0
         g, room = left[:, row, None], EXACT * (np.abs(left[:, row]) + size)[:, None]
         return bool(np.all(np.abs(left - g * unit_left) <= room) and np.all(np.abs(right - g * unit_right) <= room))
+
+
+def _gathered(a: npt.NDArray[Any], ids: Ints) -> npt.NDArray[Any]:
+    """a[ids], a view where `ids` count on from row to row."""
+    return a[as_slice(ids.ravel())].reshape(*ids.shape, *a.shape[1:])
 
 
 def _by_parent(u: Array) -> Array:

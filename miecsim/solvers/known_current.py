@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from miecsim.solvers import chain as plain
 from miecsim.solvers.chain import Chain, Ends
 from miecsim.solvers.condense import Condensed
 from miecsim.typing import Array, Bools, Complex, Ints
+
+if TYPE_CHECKING:
+    from miecsim.solvers.chain_pairs_compiled import Prepared
 
 EXACT = 1e-11  # relative, of what conservation of charge makes equal
 
@@ -57,28 +61,46 @@ class KnownCurrent:
 
     def values(self, omega: Array, compiled: bool) -> Complex:
         """Scalars of the elements of the chain, (n_extra, n_f)."""
-        own = [extra.law(omega) for extra in self.condensed.trunk.extras]
+        own = [np.asarray(extra.law(omega), dtype=complex)[None] for extra in self.condensed.trunk.extras]
         particles = [v.reshape(-1, omega.size) for v in self.condensed.values(omega, compiled)]
-        return np.concatenate([np.asarray(own, dtype=complex).reshape(-1, omega.size), *particles])
+        return np.concatenate([*own, *particles])
 
     def response(self, omega: Array, compiled: bool = False) -> tuple[Complex, Complex, float]:
-        """Z (n_f,), transfer impedance of each plane against the last contact (n_f, R), and the backward error at three
-        frequencies."""
+        """Z (n_f,), transfer impedance of each plane against the last contact (n_f, R), and the largest backward error
+        at a few frequencies."""
         values = self.values(omega, compiled)
-        probe = np.unique([0, omega.size // 2, omega.size - 1])
-        few = (omega[probe], values[:, probe])
-        if compiled:
-            from miecsim.solvers import chain_check_compiled, chain_compiled
+        if compiled and self._prepared is not None:
+            from miecsim.solvers import chain_pairs_compiled
 
-            ends = self._ends(omega.size, 1)
-            ones = [chain_compiled.response(one, ends, omega, values) for one in self._one_by_one]
-            found = np.concatenate(ones, axis=1)
-            error = chain_check_compiled.backward_error(self.chain, *few)
+            found, error = chain_pairs_compiled.response(self._prepared, omega, values)
+        elif compiled:
+            found, error = self._by_kernels(omega, values)
         else:
-            found = plain.response(self.chain, self._ends(omega.size, self.constant.size), omega, values)
-            error = plain.refined_profile(self.chain, self._ends(probe.size, self.constant.size), *few)[1]
-        measured = found[:, :, 0] + self.constant + self._contacts(omega)
-        return measured[:, 0], measured[:, 1:], float(np.max(error))
+            found, error = self._plainly(omega, values)
+        measured = found + self.constant + self._contacts(omega)
+        return measured[:, 0], measured[:, 1:], error
+
+    @cached_property
+    def _prepared(self) -> Prepared | None:
+        """For the kernel of two unknowns a node; None where there are more or fewer."""
+        if self.chain.S_g.shape[1] != 2:
+            return None
+        from miecsim.solvers import chain_pairs_compiled
+
+        return chain_pairs_compiled.prepare(self.chain)
+
+    def _by_kernels(self, omega: Array, values: Complex) -> tuple[Complex, float]:
+        from miecsim.solvers import chain_check_compiled, chain_compiled
+
+        probe, ends = _probe(omega), self._ends(omega.size, 1)
+        ones = [chain_compiled.response(one, ends, omega, values)[:, :, 0] for one in self._one_by_one]
+        errors = chain_check_compiled.backward_error(self.chain, omega[probe], values[:, probe])
+        return np.concatenate(ones, axis=1), float(np.max(errors))
+
+    def _plainly(self, omega: Array, values: Complex) -> tuple[Complex, float]:
+        ends = self._ends(omega.size, self.constant.size)
+        found, errors = plain.checked_response(self.chain, ends, omega, values, _probe(omega))
+        return found[:, :, 0], float(np.max(errors))
 
     @cached_property
     def _one_by_one(self) -> list[Chain]:
@@ -97,6 +119,10 @@ class KnownCurrent:
         m = self.chain.S_g.shape[1]
         block, b, c = (np.zeros((n_f, *shape), dtype=complex) for shape in ((m, m), (m, 1), (q, m)))
         return Ends(block, block, b, b, c, c)
+
+
+def _probe(omega: Array) -> Ints:
+    return np.unique([0, omega.size // 2, omega.size - 1])
 
 
 def known_current(condensed: Condensed, planes: Planes) -> KnownCurrent | None:

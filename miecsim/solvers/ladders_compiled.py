@@ -12,14 +12,13 @@ RESCALE = 8
 
 def passing(a: Array, b: Array, link: Array, omega: Array) -> Complex:
     """y/(y + k) (G, n_f); see `miecsim.solvers.ladders.Ladders.passing`."""
-    parts = _passing(np.ascontiguousarray(a), np.ascontiguousarray(b), link, omega)
-    return np.asarray(parts[0] + 1j * parts[1])
+    return np.asarray(_passing(a, b, link, omega))
 
 
 @compiled
-def _passing(a: Array, b: Array, link: Array, omega: Array) -> Array:
+def _passing(a: Array, b: Array, link: Array, omega: Array) -> Complex:
     n, groups, n_f = len(a), len(link), len(omega)
-    out = np.empty((2, groups, n_f))
+    out = np.empty((groups, n_f), dtype=np.complex128)
     wr, wi, Fr, Fi = np.empty(n_f), np.empty(n_f), np.empty(n_f), np.empty(n_f)
     for g in range(groups):
         for f in range(n_f):
@@ -39,6 +38,5 @@ def _passing(a: Array, b: Array, link: Array, omega: Array) -> Array:
         for f in range(n_f):
             re, im = Fr[f] + k * wr[f], Fi[f] + k * wi[f]
             d = 1.0 / (re * re + im * im)
-            out[0, g, f] = (Fr[f] * re + Fi[f] * im) * d
-            out[1, g, f] = (Fi[f] * re - Fr[f] * im) * d
+            out[g, f] = complex((Fr[f] * re + Fi[f] * im) * d, (Fi[f] * re - Fr[f] * im) * d)
     return out

@@ -164,12 +164,17 @@ def _current_error(demand: Demand, now: Solution, blocks: Blocks) -> float:
 def row_scale(blocks: Blocks, system: System) -> Array:
     """(m, N): the size of each balance row if every potential moved by one thermal voltage independently."""
     v_t = system.laws.state_map.thermal_voltage
-    inverse = np.linalg.inv(blocks.regular_potential())
-    total = np.zeros((blocks.n_nodes, blocks.n_fields))
-    for nodes, K in ((blocks.left, blocks.K_left), (blocks.right, blocks.K_right)):
-        np.add.at(total, blocks.left, np.abs(K @ inverse[nodes]).sum(axis=2) * v_t)
-        np.add.at(total, blocks.right, np.abs(K @ inverse[nodes]).sum(axis=2) * v_t)
-    total += np.abs(blocks.S_g @ inverse).sum(axis=2) * v_t
+    change, every = blocks.regular_potential(), np.arange(blocks.n_nodes)
+    slope = np.abs(1 / change[:, range(blocks.n_fields), range(blocks.n_fields)])
+    coupled = np.einsum("nij->n", change != 0, dtype=int) > blocks.n_fields  # elsewhere each has its own potential
+    whole = [(blocks.S_g, every), (blocks.K_left, blocks.left), (blocks.K_right, blocks.right)]
+    sizes = [np.einsum("nij,nj->ni", np.abs(K), slope[nodes]) for K, nodes in whole]
+    for (K, nodes), size in zip(whole, sizes, strict=True):
+        some = np.flatnonzero(coupled[nodes])
+        size[some] = np.abs(K[some] @ np.linalg.inv(change[nodes[some]])).sum(axis=2)
+    total, of_face = sizes[0] * v_t, (sizes[1] + sizes[2]) * v_t
+    for nodes in (blocks.left, blocks.right):
+        np.add.at(total, nodes, of_face)
     for c in blocks.contacts:
         total[c.nodes, c.row] = v_t if c.strong else total[c.nodes, c.row] + c.conductance * v_t
         if c.charge_row and not c.strong:
