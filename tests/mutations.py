@@ -84,18 +84,19 @@ FOREIGN = re.compile(
 ENORMOUS = 10**40
 
 
-def mutations(raw_text: str, seen: set[Any] | None = None) -> Iterator[tuple[str, KeyPath, str]]:
+def mutations(raw_text: str, seen: set[Any] | None = None, beside: bool = True) -> Iterator[tuple[str, KeyPath, str]]:
     """(label, key path, TOML text) for every key of the case and every way of spoiling it.
 
     With a set `seen`, only the first of items that have the same keys and units is spoilt (of studies that differ in
-    their name alone); the set remembers them from one text to the next.
+    their name alone); the set remembers them from one text to the next. Not `beside`: whatever stands beside them.
     """
     data = tomllib.loads(raw_text)
     for path, value in _walk(data):
         names = tuple(part for part in path if isinstance(part, str))
         names = names[2:] if len(path) > 4 and names[:2] == ("study", "set") else names  # read as those of the case are
         model = data["model"] if names[0] in ("model", "layer") or "carrier" in names or "terminals" in names else ""
-        kind = (model, names, _shape(_lookup(data, path[:-1]), path), _shape(value, path))
+        others = _shape(_lookup(data, path[:-1]), path) if beside else None
+        kind = (model, names, others, _shape(value, path))
         if seen is not None:
             if kind in seen:
                 continue
@@ -164,7 +165,7 @@ def _zero_is_good(path: KeyPath, key: str, parent: Any) -> bool:
 
 def _step_signed(key: str, parent: Any) -> bool:
     """Whether a value is imposed by a step of a protocol, or limits one."""
-    return isinstance(parent, dict) and (("kind" in parent and key in STEP_SIGNED) or key == "above")
+    return isinstance(parent, dict) and (("kind" in parent and key in STEP_SIGNED) or key in ("above", "below"))
 
 
 def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> bool:

