@@ -15,7 +15,7 @@ from miecsim.units import format_quantity, shown
 
 REFERENCES = (
     *("none", "de_levie", "two_rail", "mixed_conductor", "film_on_blocking_substrate", "linear_pnp"),
-    "porous_electrode",
+    *("porous_electrode", "salt_cell"),
 )
 _MOST_FREQUENCIES = 10000
 

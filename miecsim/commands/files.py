@@ -13,7 +13,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from miecsim.plot import attribution_map, bode, nyquist, parts_nyquist, parts_stacked, rail_profiles, save, steady
+from miecsim.plot import (
+    attribution_map,
+    bode,
+    nyquist,
+    parts_nyquist,
+    parts_stacked,
+    plane_parts,
+    rail_profiles,
+    save,
+    steady,
+)
 from miecsim.results import RunRecord, StudyRecord, layer_spans, write_result, write_summary
 
 # Spectra whose widths differ by more are drawn on a Nyquist plot each.
@@ -44,6 +54,8 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     spans = layer_spans(record.grid)
     for i, study in enumerate(record.studies):
         figures[f"{study.name}_rails"] = partial(rail_profiles, study, layers=spans)
+        if study.reference_planes:
+            figures[f"{study.name}_planes"] = partial(plane_parts, study)
         if study.attribution is not None:
             figures |= _figures_of_parts(study, spans)
         if not any(_same_state(study, earlier) for earlier in record.studies[:i]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from miecsim.plot.attribution import attribution_map, parts_nyquist, parts_stacked
 from miecsim.plot.bode import bode
 from miecsim.plot.nyquist import nyquist
+from miecsim.plot.planes import plane_parts
 from miecsim.plot.profiles import rail_profiles
 from miecsim.plot.steady import steady
 from miecsim.plot.style import save
@@ -15,6 +16,7 @@ __all__ = [
     "nyquist",
     "parts_nyquist",
     "parts_stacked",
+    "plane_parts",
     "rail_profiles",
     "save",
     "steady",

@@ -61,7 +61,7 @@ def nyquist(
     with style():
         handles = entries(chosen, labels)
         per_row = columns_that_fit(handles, width - LEFT)
-        remark = _remark(window, spectra, chosen[0].unit)
+        remark = tail_remark(window, spectra, chosen[0].unit)
         top = legend_height(len(handles), per_row) + (REMARK if remark else 0.0)
         height = room * (window.y[1] - window.y[0]) / (window.x[1] - window.x[0])
         figure, (axes,) = panels(width, [height], left=LEFT, right=RIGHT, bottom=BOTTOM, top=top)
@@ -95,7 +95,8 @@ def nyquist_axes(axes: Axes, window: Window, display: Display) -> None:
     axes.set_ylabel(f"−Z″ / {display.unit}")
 
 
-def _remark(window: Window, spectra: Sequence[Spectrum], unit: str) -> str:
+def tail_remark(window: Window, spectra: Sequence[Spectrum], unit: str) -> str:
+    """How far a tail rises that leaves `window`, "" where none does."""
     if not window.clipped:
         return ""
     ends = [(f[np.argmax(-Z.imag)], np.max(-Z.imag)) for f, Z in spectra]

@@ -11,7 +11,7 @@ from miecsim.physics.electrolytes import BinarySalt
 from miecsim.physics.porous import ActiveParticles, PorousLayer
 from miecsim.results import Quantity
 from miecsim.run.cells import CLASS_MARK
-from miecsim.solvers.impedance import impedance
+from miecsim.solvers.impedance import Spectrum, impedance
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array
 from miecsim.units import format_quantity
@@ -64,9 +64,9 @@ def cell_figures(case: Case, point: OperatingPoint) -> dict[str, Quantity]:
     return out
 
 
-def total_resistance(point: OperatingPoint) -> Quantity | None:
-    """Re Z where every diffusion has come to its end: ohmic, charge transfer and diffusion together. None where the
-    cell holds no particles."""
+def slow_spectrum(point: OperatingPoint) -> Spectrum | None:
+    """The impedance at one frequency, where every diffusion has come to its end: Re Z is then ohmic, charge transfer
+    and diffusion together. None where the cell holds no particles."""
     times = [p.radius**2 / abs(D) for layer, p, D in _diffusing(point) if D]
     for layer in point.system.model.layers:
         if isinstance(layer, PorousLayer) and isinstance(layer.electrolyte, BinarySalt):
@@ -77,8 +77,7 @@ def total_resistance(point: OperatingPoint) -> Quantity | None:
     if not any(isinstance(layer, PorousLayer) and layer.particles for layer in point.system.model.layers):
         return None
     f = _SLOW / (2 * np.pi * max(times))
-    spectrum = impedance(point, np.array([f]))
-    return Quantity(float(spectrum.Z[0].real), spectrum.unit, f"Re Z at {format_quantity(f, 'Hz')}")
+    return impedance(point, np.array([f]))
 
 
 def _diffusing(point: OperatingPoint) -> list[tuple[PorousLayer, ActiveParticles, float]]:

@@ -9,9 +9,11 @@ import numpy as np
 from miecsim.case import data, laws
 from miecsim.case.load import Case
 from miecsim.circuit import mixed, pnp, tlm
+from miecsim.circuit.electrolyte import salt_cell_impedance
 from miecsim.circuit.elements import lumped
 from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
+from miecsim.physics.electrolytes import BinarySalt
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer
 from miecsim.physics.models import Model
 from miecsim.physics.porous import PorousLayer
@@ -123,6 +125,35 @@ def _porous_electrode(case: Case, study: data.Study, omega: Array) -> Complex:
     return _terminated(case, study, omega, model, lines)
 
 
+def _salt_cell(case: Case, study: data.Study, omega: Array) -> Complex:
+    """A salt in one separator between two electrodes of its cation, whose contacts come in series."""
+    model, area, ends = model_of(case), case.area or 1.0, [t.contacts for t in study.terminals]
+    layer = model.layers[0]
+    plain = len(model.layers) == 1 and isinstance(layer, PorousLayer) and not layer.particles and layer.sigma_eon == 0
+    if not plain or not isinstance(layer, PorousLayer) or not isinstance(layer.electrolyte, BinarySalt):
+        raise _refuse(study, "it needs one layer with a salt and without particles")
+    places = sorted((c.side, c.carrier) for contacts in ends for c in contacts)
+    if places != [("left", "ion"), ("right", "ion")] or len(ends) != 2:
+        raise _refuse(study, "it needs one terminal on the ions at either side")
+    salt = layer.electrolyte
+    given = (salt.conductivity, salt.diffusivity, salt.transference_number, salt.thermodynamic_factor)
+    c = np.array([salt.concentration])
+    kappa, D, t, factor = (float(np.real(np.ravel(value(c) if callable(value) else value)[0])) for value in given)
+    Z = salt_cell_impedance(
+        omega,
+        layer.transport * kappa,
+        layer.transport * D,
+        t,
+        salt.concentration,
+        layer.thickness,
+        thermodynamic_factor=factor,
+        porosity=layer.porosity,
+        temperature=case.temperature,
+        area=area,
+    )
+    return np.asarray(Z + sum(_impedance(c.law, omega, case.temperature, area) for end in ends for c in end))
+
+
 def _de_levie(case: Case, study: data.Study, omega: Array) -> Complex:
     layer, area = case.layers[0], case.area or 1.0
     m = layer.material
@@ -230,4 +261,5 @@ _FORMULAS: dict[str, Callable[[Case, data.Study, Array], Complex]] = {
     "film_on_blocking_substrate": _film,
     "linear_pnp": _linear_pnp,
     "porous_electrode": _porous_electrode,
+    "salt_cell": _salt_cell,
 }

@@ -10,7 +10,7 @@ from miecsim.physics.layers import ChargedLayer, ConductorLayer
 from miecsim.physics.models import AnyLayer, debye_length
 from miecsim.physics.porous import PorousLayer
 from miecsim.results import Quantity
-from miecsim.run.particles import cell_figures, total_resistance
+from miecsim.run.particles import cell_figures, slow_spectrum
 from miecsim.solvers.direct_current import dc_admittance
 from miecsim.solvers.impedance import Spectrum
 from miecsim.solvers.steady import OperatingPoint
@@ -18,7 +18,7 @@ from miecsim.units import format_quantity
 
 ELECTRONIC = ("electron", "hole", "polaron")
 # Every figure that a study can have; those of a layer end in .layer where there are several, those of an operating
-# point away from rest in .terminal.
+# point away from rest in .terminal, those of the part of Z behind a reference plane in .plane.
 FIGURES = (
     *("sigma_ion", "sigma_eon", "transference_number_ion", "transference_number_eon", "sigma_amb"),
     *("chemical_capacitance", "D_chem", "debye_length", "R_ion", "R_eon"),
@@ -117,15 +117,31 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
         "R_high": Quantity(high, unit, how),
         "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {format_quantity(f[0], 'Hz')}"),
     }
-    total = total_resistance(point)
-    if total is not None:
-        out["R_total"] = total
-    conductance = 0.0 if total is not None else _two_terminal_dc(point)
+    slow = slow_spectrum(point)
+    out |= _plane_figures(spectrum, slow)
+    if slow is not None:
+        out["R_total"] = Quantity(float(slow.Z[0].real), unit, f"Re Z at {format_quantity(slow.frequency[0], 'Hz')}")
+    conductance = 0.0 if slow is not None else _two_terminal_dc(point)
     if conductance > 0:
         out["R_dc"] = Quantity(1 / conductance, unit, "slope of steady current")
     elif Z[0].imag < 0:
         capacitance = float(-1 / (2 * np.pi * f[0] * Z[0].imag))
         out["C_low"] = Quantity(capacitance, _farad(unit), f"-1/(w Im Z) at {format_quantity(f[0], 'Hz')}")
+    return out
+
+
+def _plane_figures(spectrum: Spectrum, slow: Spectrum | None) -> dict[str, Quantity]:
+    """Of each reference plane, what lies between it and the second terminal: Re Z at the ends of the sweep, and where
+    all diffusion has come to its end."""
+    order = np.argsort(spectrum.frequency)
+    out = {}
+    for name in spectrum.planes:
+        part = spectrum.plane(name)
+        note = f"from {name} to {spectrum.terminals[1]}"
+        out[f"R_high.{name}"] = Quantity(float(part[order[-1]].real), spectrum.unit, note)
+        out[f"R_low.{name}"] = Quantity(float(part[order[0]].real), spectrum.unit, note)
+        if slow is not None:
+            out[f"R_total.{name}"] = Quantity(float(slow.plane(name)[0].real), spectrum.unit, note)
     return out
 
 
