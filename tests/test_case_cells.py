@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chen_case import CHEN, chen
 from published_cells import build, chen2020, with_meshes
 
 from miecsim.case import Case, case_from_dict, load_case
@@ -86,7 +87,7 @@ def test_electrolyte_has_its_temperature() -> None:
 
 
 def test_a_formula_may_know_the_temperature() -> None:
-    raw = example("chen2020")
+    raw = chen()
     raw["temperature"] = "50 degC"
     raw["layer"][2]["particles"][0]["diffusivity"] = {"expression": "4e-15*(T/300)*(1 + x)", "unit": "m^2/s"}
     (nmc,) = layers_of(raw)[2].particles
@@ -111,7 +112,7 @@ def test_a_formula_may_know_the_temperature() -> None:
     ids=["with charge", "without charge", "relative", "at a reference", "formula"],
 )
 def test_one_exchange_current_written_in_five_ways(written: dict[str, Any]) -> None:
-    raw = example("chen2020")
+    raw = chen()
     raw["layer"][0]["particles"][0]["kinetics"]["exchange_current"] = written
     (graphite,) = layers_of(raw)[0].particles
     for c, x in ((1000.0, 0.9), (430.0, 0.21)):
@@ -120,7 +121,7 @@ def test_one_exchange_current_written_in_five_ways(written: dict[str, Any]) -> N
 
 
 def test_marcus_energy_in_electronvolt() -> None:
-    raw = example("chen2020")
+    raw = chen()
     raw["layer"][0]["particles"][0]["kinetics"]["reorganisation_energy"] = f"{0.37 * ELEMENTARY_CHARGE!r} J"
     assert layers_of(raw)[0].particles[0].kinetics.reorganisation == pytest.approx(0.37)
 
@@ -139,7 +140,7 @@ def test_classes_of_a_log_normal_distribution(spread: float, classes: int) -> No
 
 def test_a_particle_may_be_a_mixed_conductor() -> None:
     """With electrons that are everywhere at once it is the particle that has none of its own."""
-    raw = example("chen2020")
+    raw = chen()
     kind = raw["layer"][2]["particles"][0]
     kind |= {"self_diffusion": True, "diffusivity": "1e-15 m^2/s"}
     plain = run_case(case_from_dict(copy.deepcopy(raw), "case.toml")).studies[0]
@@ -167,7 +168,7 @@ def with_ends(raw: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("soc", [0.0, 0.37, 1.0])
 def test_state_of_charge_and_voltage_are_one_thing(soc: float) -> None:
-    raw = with_ends(example("chen2020"))
+    raw = with_ends(chen())
     raw["state"] = {"soc": soc}
     negative, _, positive = layers_of(raw)
     assert negative.particles[0].stoichiometry == pytest.approx(0.0279 + soc * (0.9014 - 0.0279))
@@ -191,7 +192,7 @@ def test_kinds_of_a_blend_agree_and_hold_their_share() -> None:
 
 
 def test_an_electrode_by_its_potential() -> None:
-    raw = example("chen2020")
+    raw = chen()
     raw["layer"][2]["potential"] = "3.9 V"
     del raw["layer"][2]["particles"][0]["stoichiometry"]
     (nmc,) = layers_of(raw)[2].particles
@@ -199,7 +200,7 @@ def test_an_electrode_by_its_potential() -> None:
 
 
 def test_a_voltage_that_the_cell_does_not_have() -> None:
-    raw = with_ends(example("chen2020"))
+    raw = with_ends(chen())
     raw["state"] = {"voltage": "5.6 V"}
     with pytest.raises(InputError, match=r"state.voltage: .* passes 5.6 V nowhere; give the state of charge"):
         layers_of(raw)
@@ -213,7 +214,7 @@ def test_columns_of_a_file_become_part_of_the_case(tmp_path: Path) -> None:
     x = np.linspace(0.02, 0.98, 60)
     rows = "\n".join(f"{a:.6f}, {1000 * (4.3 - 0.7 * a):.6f}" for a in x)
     (tmp_path / "ocp.csv").write_text(f"# measured\nx, U / mV\n{rows}\n", encoding="utf-8")
-    text = (EXAMPLES / "chen2020.toml").read_text(encoding="utf-8")
+    text = (CHEN / "case.toml").read_text(encoding="utf-8")
     at = text.rindex("[layer.particles.open_circuit_potential]")
     end = text.index("[[study]]", at)
     table = 'table = "ocp.csv"\nx = "x"\ny = "U / mV"\nunit = "mV"\n\n'
@@ -322,7 +323,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("change", "told"), MISTAKES, ids=[f"{i}-{c[0]}" for i, (c, _) in enumerate(MISTAKES)])
 def test_a_mistake_is_one_clear_line(change: tuple[str, Any], told: str) -> None:
-    lines = lines_of(spoil(example("chen2020"), *change))
+    lines = lines_of(spoil(chen(), *change))
     assert lines[0].startswith(told), lines
 
 
@@ -338,12 +339,10 @@ def test_what_a_cell_has_is_refused_in_other_models() -> None:
 
 
 def test_chen2020_is_the_cell_built_by_hand() -> None:
-    """The example against the published cell put together from the engine's own classes."""
-    case = load_case(EXAMPLES / "chen2020.toml")
-    record = run_case(case).studies[0]
-    by_hand = build(with_meshes(chen2020(), 12, 20.0), 8)
-    scale = (0.065 * 1.58) / 0.1027
-    Z = impedance(rest_point(by_hand), record.frequency).Z * scale
+    """The shipped case, coarse, against the published cell put together from the engine's own classes."""
+    record = run_case(case_from_dict(chen(), "case.toml")).studies[0]
+    by_hand = build(with_meshes(chen2020(), 12, 20.0, double_layer=True), 8)
+    Z = impedance(rest_point(by_hand), record.frequency).Z
     np.testing.assert_allclose(record.Z, Z, rtol=1e-9)
     summary = {name: q.value for name, q in record.summary.items()}
     assert summary["open_circuit_voltage"] == pytest.approx(4.180941, abs=1e-6)
@@ -388,7 +387,7 @@ def test_three_electrodes_add_up(blend: Case) -> None:
 
 def test_half_cell_with_kinetics_of_lithium() -> None:
     """Against an ideal lithium electrode it adds RT/(F i0), with its double layer short."""
-    raw = example("chen2020")
+    raw = chen()
     raw["layer"] = raw["layer"][1:]
     raw["area"] = "per area"
     raw["study"][0] |= {"terminals": "half_cell", "frequency": {"values": ["1 Hz", "3 Hz", "10 Hz"]}}
@@ -406,7 +405,7 @@ def test_half_cell_with_kinetics_of_lithium() -> None:
 
 
 def test_closed_form_refuses_what_it_does_not_describe() -> None:
-    raw = example("chen2020")
+    raw = chen()
     raw["study"][0]["reference"] = "porous_electrode"
     with pytest.raises(InputError, match="a salt has gradients; it needs a single-ion conductor"):
         run_case(case_from_dict(raw, "case.toml"))
@@ -416,22 +415,3 @@ def test_single_ion_conductor_has_no_composition() -> None:
     case = load_case(ROOT / "cases" / "306_composite_cathode_soc")
     layers = porous_layers(case.for_study("soc_30"))
     assert isinstance(layers[0].electrolyte, SingleIon) and layers[0].electrolyte.conductivity == 0.2334
-
-
-def test_a_discharge_runs_through_the_protocol() -> None:
-    """1C from the charged cell of Chen et al.: the charge is what passed, and the cell ends at its lowest voltage."""
-    raw = example("chen2020")
-    del raw["study"]
-    step = {"kind": "current", "current": "-5 A", "duration": "2 h", "limits": [{"below": "2.5 V"}]}
-    step["profiles_at"] = ["20 min"]
-    raw["experiment"] = [
-        {"name": "discharge", "technique": "protocol", "terminals": "full_cell", "driven": "B", "step": [step]}
-    ]
-    record = run_case(case_from_dict(raw, "case.toml")).experiments[0].record
-    volts, _ = record.tables["record"]["voltage"]
-    time, _ = record.tables["record"]["time"]
-    assert volts[-1] == pytest.approx(2.5, abs=1e-3) and 3300 < time[-1] < 3700
-    assert record.conservation < 1e-10
-    surface, mean = (record.tables["profiles"][f"{of}_stoichiometry_NMC"][0] for of in ("surface", "mean"))
-    known = ~np.isnan(mean)
-    assert np.all(surface[known] > mean[known])  # it fills from its surface

@@ -30,7 +30,16 @@ from miecsim.plot.techniques import FIGURES
 from miecsim.run.experiments import RUNNERS
 
 EXAMPLES = Path(__file__).resolve().parent / "case_examples"
-EXPERIMENTS = ("protocol", "insertion", "probes", "polarisation", "electrolyte", "contact", "reference_electrodes", "grain_boundary")
+EXPERIMENTS = (
+    "protocol",
+    "insertion",
+    "probes",
+    "polarisation",
+    "electrolyte",
+    "contact",
+    "reference_electrodes",
+    "grain_boundary",
+)
 
 
 def text_of(name: str) -> str:

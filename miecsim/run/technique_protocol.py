@@ -12,6 +12,7 @@ from miecsim.case.technique_protocol import OnTerminal, Protocol, StepLimit, Tim
 from miecsim.errors import InputError, InterruptedRunError, SolveError
 from miecsim.results.checkpoint import Checkpoint, fingerprint
 from miecsim.run.interrupt import deferred
+from miecsim.run.rested import rested
 from miecsim.run.run import operating_point, steady_profiles
 from miecsim.run.technique import Bench, Runner
 from miecsim.solvers.impedance import impedance
@@ -23,7 +24,7 @@ from miecsim.solvers.transient.tell import Teller
 from miecsim.solvers.transient.trace import Trace
 from miecsim.system import System
 from miecsim.techniques.record import Compared, Table, TechniqueRecord
-from miecsim.typing import Array, Ints
+from miecsim.typing import Array, Complex, Ints
 from miecsim.units import format_quantity
 
 NOTHING = 1e-9  # of the largest charge or current: counts as none
@@ -33,14 +34,19 @@ NOTHING = 1e-9  # of the largest charge or current: counts as none
 class Run:
     """A protocol and what it left behind; `driven` is the number of the terminal that its steps drive."""
 
+    bench: Bench
     parameters: Protocol
-    start: OperatingPoint
     trace: Trace
     driven: int
 
     @property
     def system(self) -> System:
         return self.trace.system
+
+    @property
+    def fills(self) -> bool:
+        """Whether it is a cell of insertion particles between two terminals, which a current fills or empties."""
+        return bool(self.system.nodes.trees) and len(self.system.terminals) == 2
 
     def name(self, step: int) -> str:
         return f"{self.parameters.step[step].kind}, step {step + 1}"
@@ -69,7 +75,7 @@ def _protocol(bench: Bench) -> TechniqueRecord:
     steps = [_step_of(system, one, i, terminals[driven]) for i, one in enumerate(p.step)]
     bench.tell("steady state")
     start = operating_point(system, None) if p.start is None else _steady(system, p.start)
-    return _record(Run(p, start, _solved(bench, start, steps, Tolerance(p.tolerance)), driven))
+    return _record(Run(bench, p, _solved(bench, start, steps, Tolerance(p.tolerance)), driven))
 
 
 def _step_of(system: System, one: TimedStep, number: int, driven: str) -> Step:
@@ -255,23 +261,28 @@ def _against_steady(run: Run) -> list[Compared]:
         steady = _tends_to(run, k, number)
         if steady is None:
             continue
-        if one.quantity == "voltage":
+        what = "current" if one.quantity == "voltage" else "voltage"
+        if what == "current":
             read, true, unit, size = trace.current[end], steady.currents, "A/m^2" if run.system.per_area else "A", scale
         else:
             read, true, unit, size = trace.voltage[end], steady.voltages, "V", volts
         value = float(true[run.driven])
+        if what == "voltage" and run.fills:  # at rest the cell floats
+            other = 1 - run.driven
+            value -= float(true[other] - trace.voltage[end, other])
         value = value if abs(value) > NOTHING * size else 0.0
-        what = "current" if one.quantity == "voltage" else "voltage"
         out.append(Compared(what, float(read[run.driven]), value, unit, run.name(k)))
     return out
 
 
 def _tends_to(run: Run, step: int, state: int) -> OperatingPoint | None:
     """The steady state under the control of a step, None where its control changes or there is none; what no terminal
-    exchanges keeps its amount."""
+    exchanges keeps its amount. A cell that a current fills or empties has none, and is compared with itself at rest."""
     one = run.parameters.step[step]
     if one.kind in ("ramp", "sine"):
         return None
+    if run.fills and one.quantity == "current":
+        return None if one.others else _rested(run, state)
     imposed = ((run.system.terminals[run.driven], one.quantity, one.start), *one.others)
     try:
         return _steady(run.system, imposed, snapshot(run.trace, state))
@@ -279,9 +290,18 @@ def _tends_to(run: Run, step: int, state: int) -> OperatingPoint | None:
         return None  # a current that charges the cell has none
 
 
+def _rested(run: Run, state: int) -> OperatingPoint | None:
+    """The cell at rest with the lithium that each electrode holds at a kept state, None where it has no such state."""
+    try:
+        return rested(run.bench, run.trace.state[state])
+    except InputError:
+        return None
+
+
 def _spectra(run: Run, moments: Sequence[Moment]) -> tuple[Table, list[Compared], list[str]]:
-    """Spectra at the kept instants with the change of the state within a period, each above that of the steady state
-    that its step tends to; the ends of each against those of that; and how far the state moves."""
+    """Spectra at the kept instants with the change of the state within a period, each beside that of the steady state
+    that its step tends to or, of a cell under current, of the cell at rest with the same content; the ends of each
+    against those of that; and how far the state moves."""
     if not moments or run.parameters.frequency is None:
         return {}, [], []
     f = np.asarray(run.parameters.frequency)
@@ -290,22 +310,31 @@ def _spectra(run: Run, moments: Sequence[Moment]) -> tuple[Table, list[Compared]
     for one in moments:
         when = f"{run.name(one.step)}, {one.since:.6g} s"
         spectrum = impedance(snapshot(run.trace, one.state), f)
-        steady = _tends_to(run, one.step, one.state)
-        reference = np.full(f.size, np.nan + 0j) if steady is None else impedance(steady, f).Z
+        point, step = _tends_to(run, one.step, one.state), run.parameters.step[one.step]
+        cell = run.fills and step.quantity == "current"
+        still = [_of(None if cell else point, f), _of(point if cell else None, f)]
         change, note = _drift(run.trace, f, one.state)
         notes.append(f"spectrum of {when}: {note}")
         Z = spectrum.Z
         now = (np.full(f.size, run.trace.state_time[one.state]), np.full(f.size, one.step + 1.0), f)
-        for name, values in zip(columns, (*now, Z.real, Z.imag, change, reference.real, reference.imag), strict=True):
+        parts = [part for values in still for part in (values.real, values.imag)]
+        for name, values in zip(columns, (*now, Z.real, Z.imag, change, *parts), strict=True):
             columns[name].append(values)
+        reference = still[int(cell)]
         for quantity, at in (("R_high", np.argmax(f)), ("R_low", np.argmin(f))):
-            if steady is not None:
+            if np.all(np.isfinite(reference)):
                 compared.append(Compared(quantity, float(Z.real[at]), float(reference.real[at]), spectrum.unit, when))
+    if np.all(np.isnan(columns["Z_real_rest"])):
+        del columns["Z_real_rest"], columns["Z_imag_rest"]
     units = {"time": "s", "frequency": "Hz"} | {name: spectrum.unit for name in _SPECTRUM if name.startswith("Z")}
     return {name: (np.concatenate(v), units.get(name, "-")) for name, v in columns.items()}, compared, notes
 
 
-_SPECTRUM = ("Z_real", "Z_imag", "drift", "Z_real_steady", "Z_imag_steady")
+_SPECTRUM = ("Z_real", "Z_imag", "drift", "Z_real_steady", "Z_imag_steady", "Z_real_rest", "Z_imag_rest")
+
+
+def _of(point: OperatingPoint | None, frequency: Array) -> Complex:
+    return np.full(frequency.size, np.nan + 0j) if point is None else impedance(point, frequency).Z
 
 
 def _drift(trace: Trace, frequency: Array, state: int) -> tuple[Array, str]:
