@@ -290,6 +290,10 @@ def _check_reference(
     salt = electrolyte.kind == "binary_salt"
     if salt and i0.concentration is None and not i0.kind.endswith("rate"):
         problems.add(here, MISSING, f"{CONCENTRATION.expected} (of the salt, that the figure belongs to)")
+    if not salt and i0.kind.endswith("rate"):
+        read = "a rate constant per concentration of a salt"
+        wanted = "a rate constant in mol/m^2/s, or at (the electrolyte is a single-ion conductor)"
+        problems.add(here.rpartition(".")[0], read, wanted)
     if not salt and i0.concentration is not None:
         read = shown(raw["kinetics"]["exchange_current"]["concentration"])
         problems.add(here, read, "no concentration (the electrolyte is a single-ion conductor)")
