@@ -165,7 +165,9 @@ def _zero_is_good(path: KeyPath, key: str, parent: Any) -> bool:
 
 def _step_signed(key: str, parent: Any) -> bool:
     """Whether a value is imposed by a step of a protocol, or limits one."""
-    return isinstance(parent, dict) and (("kind" in parent and key in STEP_SIGNED) or (key in ("above", "below") and "carrier" not in parent))
+    return isinstance(parent, dict) and (
+        ("kind" in parent and key in STEP_SIGNED) or (key in ("above", "below") and "carrier" not in parent)
+    )
 
 
 def _may_be_missing(path: KeyPath, parent: Any, key: str | int, value: Any) -> bool:

@@ -99,7 +99,8 @@ def test_slow_harmonics_of_a_salt_are_the_derivatives_of_its_current(bias: float
         np.testing.assert_allclose(errors[0][3] / errors[1][3], 4.0, rtol=0.1)
 
 
-@pytest.mark.parametrize("site_density", [pytest.param(np.inf, marks=pytest.mark.slow), 2.4 * C0])
+@pytest.mark.slow
+@pytest.mark.parametrize("site_density", [np.inf, 2.4 * C0])
 def test_third_harmonic_in_the_bulk_in_time(site_density: float) -> None:
     """Dilute and on a lattice, under bias, where diffusion keeps pace by half: sines of V_T and V_T/2 in time, their
     third harmonics over the cube of the amplitude extrapolated to none by its square."""

@@ -59,6 +59,7 @@ def test_limiting_current_is_found(z: int, ratio: float, direction: int) -> None
     assert len(plateau.points) < 25
 
 
+@pytest.mark.slow
 def test_plateau_with_space_charge_rises_and_flattens_as_the_debye_length_shrinks() -> None:
     found = [limiting_current(_salt(1, debye=d, cells=160, grading=3e3), "A") for d in (1e-3, 1e-4)]
     excess = [plateau.current / _salt_limit(1) - 1 for plateau in found]

@@ -64,6 +64,7 @@ def test_a_surface_that_follows_gives_the_diffusivity(shape: str) -> None:
     assert record.remarks == ()
 
 
+@pytest.mark.slow
 def test_closer_with_more_cells() -> None:
     """Both slopes by the square of the cell size."""
     errors = []

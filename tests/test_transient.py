@@ -97,10 +97,15 @@ SWUNG = {
 }
 
 
-SWINGS = [(name, swing) for swing in (1e-7, 3e-5, 2e-2, 0.5) for name in SWUNG]
+SWINGS = [
+    pytest.param(name, swing, marks=[pytest.mark.slow] if swing in (3e-5, 0.5) else [])
+    for swing in (1e-7, 3e-5, 2e-2, 0.5)
+    for name in SWUNG
+    if name != "composite" or swing in (1e-7, 2e-2)
+]
 
 
-@pytest.mark.parametrize(("name", "swing"), [s for s in SWINGS if s[0] != "composite" or s[1] in (1e-7, 2e-2)])
+@pytest.mark.parametrize(("name", "swing"), SWINGS)
 def test_charge_is_conserved_whatever_the_swing(name: str, swing: float) -> None:
     """A jump by as many volts, which moves about this share of the content, and a rest: to 1e-9 of what passed even
     where that is a ten-millionth of the content, and always to rounding."""

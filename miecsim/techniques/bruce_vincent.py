@@ -149,8 +149,11 @@ def _added_by_grid(bare: OperatingPoint, sigma: float, time: float) -> float:
 
     The anion is blocked at the metal and stored at the middle of the first cell: between them the cation alone carries.
     """
-    beyond = np.array([DECADES[1] ** 2 / time])
-    bulk = bare.system.model.thickness / (sigma * bare.system.area)
+    thickness, nodes = bare.system.model.thickness, bare.system.nodes
+    smallest = 2 * min(float(d[d > 0].min()) for d in (nodes.d_left, nodes.d_right))
+    # a thousand times faster than the smallest cell empties; much beyond, rounding is all that is left of the rails
+    beyond = np.array([1e3 * (thickness / smallest) ** 2 / time])
+    bulk = thickness / (sigma * bare.system.area)
     added = float(impedance(bare, beyond).Z[0].real) / bulk - 1
     if added > REFUSED:
         raise InputError(

@@ -75,7 +75,12 @@ def median(function: Callable[[], object], repeats: int = 9) -> float:
 
 @pytest.mark.parametrize(
     ("level", "method", "demand"),
-    [(DEFAULT, "plain", 12), (DEFAULT, "compiled", 300), (FINE, "plain", 30), (FINE, "compiled", 1500)],
+    [
+        (DEFAULT, "plain", 12),
+        (DEFAULT, "compiled", 300),
+        pytest.param(FINE, "plain", 30, marks=pytest.mark.slow),
+        pytest.param(FINE, "compiled", 1500, marks=pytest.mark.slow),
+    ],
     ids=["default-plain", "default-compiled", "100-plain", "100-compiled"],
 )
 def test_spectrum(level: Level, method: str, demand: float, record_property: Callable[[str, object], None]) -> None:
