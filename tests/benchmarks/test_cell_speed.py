@@ -80,7 +80,10 @@ def shortest(functions: list[Callable[[], np.ndarray]], turns: int) -> np.ndarra
     return times
 
 
-@pytest.mark.parametrize(("cells", "few", "plain", "compiled"), [(20, 12, 25.0, 500.0), (100, 3, 60.0, 2500.0)])
+@pytest.mark.parametrize(
+    ("cells", "few", "plain", "compiled"),
+    [(20, 12, 25.0, 500.0), pytest.param(100, 3, 60.0, 2500.0, marks=pytest.mark.slow)],
+)
 def test_cell(cells: int, few: int, plain: float, compiled: float, record_property) -> None:
     """At least `plain` and `compiled` times as fast as sparse LU of everything; the fields that the known current and
     the eliminated rail save are worth at least a factor of two to compiled code."""
