@@ -33,8 +33,10 @@ def response(
 ) -> Complex:
     """Measurement c_first u_first + c_last u_last per unit of each excitation, shape (n_f, q, p).
 
-    See `miecsim.solvers.chain.response`: arguments and results are the same, not-finite ones included.
+    See `miecsim.solvers.chain.response`: arguments and results are the same, not-finite ones included. For chains with
+    sources and measurements between the ends there is `miecsim.solvers.chain_pairs_compiled`.
     """
+    assert chain.b is None and chain.c is None
     n, m, _ = chain.S_g.shape
     n_f, p, q = len(omega), ends.b_first.shape[2], ends.c_first.shape[1]
     spectral = [ends.S_first, ends.S_last, ends.b_first, ends.b_last, ends.c_first, ends.c_last]
@@ -49,14 +51,10 @@ def response(
     groups = -(-n_f // (W if m <= 2 else W // 2))  # of as many as the first-level cache holds
     lanes = -(-n_f // (8 * groups)) * 8  # whole vectors
     blocks = (K_left, K_right, chain.S_g, chain.S_c)
-    sources = (np.zeros((n, m, p)) if chain.b is None else chain.b, np.zeros((n, q, m)) if chain.c is None else chain.c)
-    kernel = _kernel(m, p, q) if chain.b is None and chain.c is None else _kernel(m, p, q, True)
-    total = kernel(
+    total = _kernel(m, p, q)(
         *(_flat(a, n, m) for a in blocks),
         np.require(chain.extra_matrix, float, ["C", "W"]).reshape(n, -1, m * m),
         np.array(chain.extra_index, dtype=np.int64).reshape(n, -1),
-        np.ascontiguousarray(sources[0].transpose(0, 2, 1)).reshape(n, -1),
-        np.ascontiguousarray(sources[1]).reshape(n, -1),
         junction_of,
         0 if junctions is None else len(junctions.faces),
         len(extra_values),
@@ -114,13 +112,6 @@ def _add(x: Array, k: int, a: Array, i: int, value: float, lanes: int) -> None:
     for w in range(lanes):
         x[k, w] += value * a[i, w]
         x[k, W + w] += value * a[i, W + w]
-
-
-@_inline
-def _add_real(x: Array, start: int, values: Array, lanes: int) -> None:
-    for k in range(len(values)):
-        for w in range(lanes):
-            x[start + k, w] += values[k]
 
 
 @_inline
@@ -315,8 +306,8 @@ def _carry(s: Array, x: Array, P: Array, K_left: Array, given: Array, left: int,
 
 
 @cache
-def _kernel(m: int, p: int, q: int, everywhere: bool = False) -> Callable[..., Array]:
-    """Compiled elimination for m unknowns a node, p excitations and q measurements, at the ends only or everywhere."""
+def _kernel(m: int, p: int, q: int) -> Callable[..., Array]:
+    """Compiled elimination for m unknowns a node, p excitations and q measurements."""
     # Rows of `given`: S, b and c, each first and last; w; extra values; K of the junctions, left and right.
     b_first = 2 * m * m
     b_last = b_first + m * p
@@ -325,7 +316,7 @@ def _kernel(m: int, p: int, q: int, everywhere: bool = False) -> Callable[..., A
     at_omega = c_last + q * m
     at_extra = at_omega + 1
 
-    def kernel(Ka, Kb, Sg, Sc, Sx, extra, b_in, c_in, junction_of, n_j, n_extra, lanes, given):  # type: ignore[no-untyped-def]
+    def kernel(Ka, Kb, Sg, Sc, Sx, extra, junction_of, n_j, n_extra, lanes, given):  # type: ignore[no-untyped-def]
         n = len(Sg)
         out = np.zeros((len(given), q * p, 2 * W))
         rows, old = np.zeros(((m + q) * m, 2 * W)), np.zeros(((m + q) * m, 2 * W))  # P above t, row by row
@@ -341,9 +332,6 @@ def _kernel(m: int, p: int, q: int, everywhere: bool = False) -> Callable[..., A
                 for e in range(extra.shape[1]):
                     if extra[i, e] >= 0:
                         _add_extra(rows, Sx[i, e], given[g], at_extra + extra[i, e], m, lanes)
-                if everywhere:
-                    _add_real(rows, m * m, c_in[i], lanes)
-                    _add_real(s, 0, b_in[i], lanes)
                 if i == 0:
                     _add_rows(rows, 0, given[g], 0, m * m, lanes)
                     _add_rows(rows, m * m, given[g], c_first, q * m, lanes)
@@ -385,7 +373,7 @@ def _kernel(m: int, p: int, q: int, everywhere: bool = False) -> Callable[..., A
 
     # A name of its own for each: numba names symbols and cache files after the function, and files that kernels of
     # different shape shared could be given each other's code by two processes compiling at once.
-    kernel.__qualname__ = kernel.__name__ = f"kernel_{m}_{p}_{q}" + "_sourced" * everywhere
+    kernel.__qualname__ = kernel.__name__ = f"kernel_{m}_{p}_{q}"
     return compiled(kernel)
 
 

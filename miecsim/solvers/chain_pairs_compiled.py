@@ -1,9 +1,9 @@
-"""The elimination of `miecsim.solvers.chain_compiled` for two unknowns a node, with its own backward error.
+"""The elimination of `miecsim.solvers.chain` for one or two unknowns a node, compiled, with its own backward error.
 
 For chains without ends or junctions and with one excitation: all sources and measurements stand in `chain.b` and
 `chain.c`. Written out for two unknowns, one node of one frequency lives in the registers of the processor; eight
 frequencies, spread over all, keep their factors, and the profile that these give is put into the equations face by
-face.
+face. A chain of one unknown has an idle second one.
 
 Frequencies run innermost, `W` lanes at a time; row k of an array of lanes starts at k W, real part before imaginary.
 Pivots must lie between 1e-150 and 1e150 in size. Nothing fails on a number that is not finite: the results show it.
@@ -38,13 +38,16 @@ class Prepared:
 def prepare(chain: Chain) -> Prepared:
     """What depends on no frequency."""
     n, m, _ = chain.S_g.shape
-    assert m == 2 and chain.b is not None and chain.b.shape[2] == 1 and chain.c is not None
-    blocks = np.zeros((n, 4, m, m))
-    blocks[:-1, 0], blocks[:-1, 1], blocks[:, 2], blocks[:, 3] = chain.K_left, chain.K_right, chain.S_g, chain.S_c
+    assert m <= 2 and chain.b is not None and chain.b.shape[2] == 1 and chain.c is not None
+    blocks = np.zeros((n, 4, 2, 2))
+    blocks[:, 2] = np.eye(2)  # of an idle unknown: S = 1, nothing else
+    for k, part in enumerate((chain.K_left, chain.K_right, chain.S_g, chain.S_c)):
+        blocks[: len(part), k, :m, :m] = part
     index = np.array(chain.extra_index, dtype=np.int64).reshape(n, -1)
-    matrix = np.array(chain.extra_matrix, dtype=float).reshape(*index.shape, m * m)
-    c = np.array(chain.c.swapaxes(0, 1), dtype=float, order="C")
-    return Prepared(blocks.reshape(n, -1), index, matrix, np.array(chain.b[:, :, 0], dtype=float, order="C"), c)
+    matrix, b, c = np.zeros((*index.shape, 2, 2)), np.zeros((n, 2)), np.zeros((chain.c.shape[1], n, 2))
+    matrix[..., :m, :m] = chain.extra_matrix.reshape(*index.shape, m, m)
+    b[:, :m], c[..., :m] = chain.b[:, :, 0], chain.c.swapaxes(0, 1)
+    return Prepared(blocks.reshape(n, -1), index, matrix.reshape(*index.shape, 4), b, c)
 
 
 def response(prepared: Prepared, omega: Array, values: Complex) -> tuple[Complex, float]:

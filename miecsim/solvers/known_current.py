@@ -18,7 +18,7 @@ ladder for two rails, of two unknowns for a cell with salt.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,14 +43,13 @@ Planes = tuple[tuple[str, Ints, Array, int], ...]
 class KnownCurrent:
     """A line per unit of current from its first node to its last.
 
-    chain: m - 1 unknowns a node, with sources b (n, m-1, 1); measurements (1 + R, n, m-1): the voltage, and the
+    chain: m - 1 unknowns a node, with sources b (n, m-1, 1) and measurements c (n, 1 + R, m-1): the voltage, and the
     potential of R planes over that of the last contact; constant (1 + R,) is to be added to them.
     ports: those of the first and the last contact.
     """
 
     condensed: Condensed
     chain: Chain
-    measurements: Array
     constant: Array
     first: PortContact
     last: PortContact
@@ -73,8 +72,6 @@ class KnownCurrent:
             from miecsim.solvers import chain_pairs_compiled
 
             found, error = chain_pairs_compiled.response(self._prepared, omega, values)
-        elif compiled:
-            found, error = self._by_kernels(omega, values)
         else:
             found, error = self._plainly(omega, values)
         measured = found + self.constant + self._contacts(omega)
@@ -82,30 +79,17 @@ class KnownCurrent:
 
     @cached_property
     def _prepared(self) -> Prepared | None:
-        """For the kernel of two unknowns a node; None where there are more or fewer."""
-        if self.chain.S_g.shape[1] != 2:
+        """For the kernel of up to two unknowns a node; None where there are more."""
+        if self.chain.S_g.shape[1] > 2:
             return None
         from miecsim.solvers import chain_pairs_compiled
 
         return chain_pairs_compiled.prepare(self.chain)
 
-    def _by_kernels(self, omega: Array, values: Complex) -> tuple[Complex, float]:
-        from miecsim.solvers import chain_check_compiled, chain_compiled
-
-        probe, ends = _probe(omega), self._ends(omega.size, 1)
-        ones = [chain_compiled.response(one, ends, omega, values)[:, :, 0] for one in self._one_by_one]
-        errors = chain_check_compiled.backward_error(self.chain, omega[probe], values[:, probe])
-        return np.concatenate(ones, axis=1), float(np.max(errors))
-
     def _plainly(self, omega: Array, values: Complex) -> tuple[Complex, float]:
         ends = self._ends(omega.size, self.constant.size)
         found, errors = plain.checked_response(self.chain, ends, omega, values, _probe(omega))
         return found[:, :, 0], float(np.max(errors))
-
-    @cached_property
-    def _one_by_one(self) -> list[Chain]:
-        """The chain with each of its measurements: a kernel for every number of planes would take long to compile."""
-        return [replace(self.chain, c=np.ascontiguousarray(c[:, None])) for c in self.measurements]
 
     def _contacts(self, omega: Array) -> Complex:
         """1/y of the contacts: of both in the voltage, of the last in the planes, (n_f, 1 + R)."""
@@ -195,7 +179,7 @@ class _Reduction:
             self._sources(first, last)[:, :, None],
             np.ascontiguousarray(measurements.swapaxes(0, 1)),
         )
-        return KnownCurrent(self.condensed, chain, measurements, constant, first, last)
+        return KnownCurrent(self.condensed, chain, constant, first, last)
 
     def _reduced(self, X: Array) -> Array:
         """X_r - G_r 1^T X/kappa for the rows that are kept, term by term."""
