@@ -31,9 +31,8 @@ from miecsim.linearise import (
     store_jacobians,
 )
 from miecsim.physics.branches import Branch
-from miecsim.physics.electrolytes import SaltContent
 from miecsim.physics.elements import Admittance, Element, Lumped, Reversible
-from miecsim.physics.storage import SpaceCharge
+from miecsim.physics.storage import NeutralContent, SpaceCharge
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.system import System, is_phi
 from miecsim.typing import Array, Ints
@@ -87,7 +86,7 @@ def _stores(system: System, nodes: CircuitNodes, u: Array, direction: Array) -> 
         charge[:, carriers] = (S_g @ direction)[:, carriers] * _own_volume(system)[:, None]
     names = system.laws.state_map.names
     groups = _particles(system, nodes, charge)
-    salts = {store.rows: store.process for store in system.laws.stores if isinstance(store, SaltContent)}
+    salts = {store.rows: store.process for store in system.laws.stores if isinstance(store, NeutralContent)}
     everywhere = np.arange(system.nodes.n)
     for a in range(m):
         for b in range(a + 1, m):

@@ -26,15 +26,14 @@ from miecsim.physics.electrolytes import (
     BinarySalt,
     ConcentratedSolution,
     OfSalt,
-    SaltContent,
 )
 from miecsim.physics.fluxes import Ohmic, left_share
-from miecsim.physics.hosts import HostDiffusion, InHost, MixedContent, MixedDiffusion
+from miecsim.physics.hosts import HostDiffusion, InHost, MixedDiffusion
 from miecsim.physics.kinetics import Insertion
 from miecsim.physics.models import Laws, Model, Storage, Transport
 from miecsim.physics.porous import ActiveParticles, PorousLayer
 from miecsim.physics.state import Carrier, StateMap
-from miecsim.physics.storage import Density
+from miecsim.physics.storage import Density, NeutralContent
 from miecsim.typing import Array, Bools, Ints
 
 
@@ -143,7 +142,8 @@ class _Assembly:
         if self.salt is not None:
             cells = np.flatnonzero(self.trunk & (self.nodes.volume > 0))
             pores = self._per_layer("porosity")[cells] * self.nodes.volume[cells]
-            stores.append(SaltContent(self.row["ion"], self.row["anion"], cells, pores))
+            salt = (self.row["ion"], self.row["anion"])
+            stores.append(NeutralContent(salt, self.row["anion"], cells, pores, "electrolyte storage"))
         for _, p, tree in self.trees:
             transports += self._particles(p, tree)
             shells = tree.shells.ravel()
@@ -151,7 +151,8 @@ class _Assembly:
             if p.host.sigma_eon is None:
                 stores.append(Density(self.row["lithium"], 1, shells, volume))
             else:
-                stores.append(MixedContent(self.row["lithium"], self.row["electron"], shells, volume))
+                lithium, electron = self.row["lithium"], self.row["electron"]
+                stores.append(NeutralContent((lithium, electron), lithium, shells, volume, "particle storage"))
             branches += self._interface(p, tree)
         return Laws(state_map, tuple(transports), tuple(stores), tuple(branches), rest, self._active(), self._closed())
 

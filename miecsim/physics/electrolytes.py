@@ -26,6 +26,7 @@ import numpy as np
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.curves import Property, curve
+from miecsim.physics.fluxes import half_share
 from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Bools, Ints, Values
 
@@ -92,10 +93,6 @@ class OfSalt:
         return out
 
 
-def _half() -> Array:
-    return np.full((1, 1), 0.5)
-
-
 @dataclass(frozen=True)
 class ConcentratedSolution:
     """Currents of cations and anions [A/m2] across a face, in the terms of the module: kappa and D of the two half
@@ -108,7 +105,7 @@ class ConcentratedSolution:
     right: Array
     process: str = "electrolyte transport"
     linear_in: ClassVar[LinearIn] = ""
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -131,30 +128,3 @@ class ConcentratedSolution:
         """Per area, of the two half cells in series."""
         assert callable(law)
         return np.asarray(1 / (self.left / law(c_l) + self.right / law(c_r)))
-
-
-@dataclass(frozen=True)
-class SaltContent:
-    """q_ion = -q_anion = F c  [C/m3 of electrolyte]: neutral storage between the two rails."""
-
-    ion: int
-    anion: int
-    nodes: Ints
-    measure: Array  # volumes of electrolyte [m3]
-    process: str = "electrolyte storage"
-    linear_in: ClassVar[LinearIn] = "c"
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        return (self.ion, self.anion)
-
-    @property
-    def columns(self) -> tuple[int, ...]:
-        return (self.anion,)
-
-    def storage(self, state: State) -> Values:
-        q = FARADAY * state.c[self.anion]
-        return np.asarray(np.stack([q, -q]))
-
-    def reaction(self, state: State) -> None:
-        return None

@@ -18,7 +18,8 @@ from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Ints, Values
 
 
-def _half() -> Array:
+def half_share() -> Array:
+    """The share of a law that was given none."""
     return np.full((1, 1), 0.5)
 
 
@@ -35,7 +36,7 @@ class Ohmic:
     g: Array
     process: str = "transport"
     linear_in: ClassVar[LinearIn] = "Phi"
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -111,7 +112,7 @@ class Drift:
     columns: tuple[int, ...]
     process: str = "transport"
     linear_in: ClassVar[LinearIn] = ""
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -137,7 +138,7 @@ class Displacement:
     permittivity: Array  # (n_faces,) eps/d of the two half cells in series [F/m2]
     process: str = "displacement"
     linear_in: ClassVar[LinearIn] = "c"
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def rows(self) -> tuple[int, ...]:

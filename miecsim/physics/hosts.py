@@ -16,6 +16,7 @@ import numpy as np
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.curves import Property, curve, slope_of
+from miecsim.physics.fluxes import half_share
 from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Bools, Ints, Values
 
@@ -99,10 +100,6 @@ class InHost:
         return out
 
 
-def _half() -> Array:
-    return np.full((1, 1), 0.5)
-
-
 @dataclass(frozen=True)
 class HostDiffusion:
     """i = F D (c_left - c_right)/d  [A/m2] between two shells, D at their mean composition; or, of ions that follow
@@ -113,7 +110,7 @@ class HostDiffusion:
     conductance: Array  # (n_faces,) 1/d [1/m]
     thermal_voltage: float
     process: str = "particle diffusion"
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def linear_in(self) -> LinearIn:
@@ -153,7 +150,7 @@ class MixedDiffusion:
     thermal_voltage: float
     process: str = "particle diffusion"
     linear_in: ClassVar[LinearIn] = ""
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -173,30 +170,3 @@ class MixedDiffusion:
         assert self.host.sigma_eon is not None
         electrons = curve(self.host.sigma_eon)(x) * drop
         return np.asarray(self.conductance * np.stack([ions, electrons]))
-
-
-@dataclass(frozen=True)
-class MixedContent:
-    """q_lithium = -q_electron = F c  [C/m3]: ions and electrons of a host, stored in equal numbers."""
-
-    row: int
-    electron: int
-    nodes: Ints
-    measure: Array
-    process: str = "chemical capacitance"
-    linear_in: ClassVar[LinearIn] = "c"
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        return (self.row, self.electron)
-
-    @property
-    def columns(self) -> tuple[int, ...]:
-        return (self.row,)
-
-    def storage(self, state: State) -> Values:
-        q = FARADAY * state.c[self.row]
-        return np.asarray(np.stack([q, -q]))
-
-    def reaction(self, state: State) -> None:
-        return None

@@ -23,6 +23,7 @@ import numpy as np
 from miecsim.constants import FARADAY
 from miecsim.errors import InputError
 from miecsim.physics.elements import expm1
+from miecsim.physics.fluxes import half_share
 from miecsim.physics.state import LinearIn, State
 from miecsim.typing import Array, Values
 
@@ -102,10 +103,6 @@ def _marcus(v: Values, reorganisation: float) -> Values:
     return np.asarray(2 * np.tanh(v / 2) * twice(v) / twice(np.zeros(1)))
 
 
-def _half() -> Array:
-    return np.full((1, 1), 0.5)
-
-
 @dataclass(frozen=True)
 class Insertion:
     """The reaction between a control volume (left: electrons, salt and, without a film, ions) and the surface of its
@@ -127,7 +124,7 @@ class Insertion:
     mixed: bool = False
     process: str = "charge transfer"
     linear_in: ClassVar[LinearIn] = ""
-    share: Array = field(default_factory=_half)
+    share: Array = field(default_factory=half_share)
 
     @property
     def rows(self) -> tuple[int, ...]:

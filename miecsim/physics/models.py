@@ -11,19 +11,19 @@ from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.grid.nodes import Nodes
 from miecsim.physics.branches import Branch
-from miecsim.physics.electrolytes import ConcentratedSolution, SaltContent
+from miecsim.physics.electrolytes import ConcentratedSolution
 from miecsim.physics.elements import Element
 from miecsim.physics.fluxes import Displacement, Drift, Ohmic, left_share, series_conductance
-from miecsim.physics.hosts import HostDiffusion, MixedContent, MixedDiffusion
+from miecsim.physics.hosts import HostDiffusion, MixedDiffusion
 from miecsim.physics.kinetics import Insertion
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
 from miecsim.physics.porous import PorousLayer
 from miecsim.physics.state import Activity, Carrier, StateMap
-from miecsim.physics.storage import ChemicalCapacitor, Density, RailCapacitor, SpaceCharge
+from miecsim.physics.storage import ChemicalCapacitor, Density, NeutralContent, RailCapacitor, SpaceCharge
 from miecsim.typing import Array, Bools, Ints
 
 Transport = Ohmic | Drift | Displacement | ConcentratedSolution | HostDiffusion | MixedDiffusion | Insertion
-Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor | SaltContent | MixedContent
+Storage = Density | SpaceCharge | ChemicalCapacitor | RailCapacitor | NeutralContent
 AnyLayer = CompositeLayer | ConductorLayer | ChargedLayer | PorousLayer
 
 

@@ -99,6 +99,34 @@ class ChemicalCapacitor:
 
 
 @dataclass(frozen=True)
+class NeutralContent:
+    """q_1 = -q_2 = F c_k  [C/m3]: cations and what balances them, anions of a salt or electrons of a host, in equal
+    numbers, of which the content of one carrier k is the unknown."""
+
+    pair: tuple[int, int]
+    carrier: int
+    nodes: Ints
+    measure: Array
+    process: str
+    linear_in: ClassVar[LinearIn] = "c"
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return self.pair
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        return (self.carrier,)
+
+    def storage(self, state: State) -> Values:
+        q = FARADAY * state.c[self.carrier]
+        return np.asarray(np.stack([q, -q]))
+
+    def reaction(self, state: State) -> None:
+        return None
+
+
+@dataclass(frozen=True)
 class RailCapacitor:
     """q_k = c_k (Phi_k - phi)  [C/m3] from a rail to the electrostatic rail, whose source is -q_k (Jamnik and Maier
     2001)."""
