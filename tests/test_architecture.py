@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports only from its own room and from the rooms before it.
 ROOMS = (
     *("typing", "errors", "constants", "units", "grid", "blocks", "physics", "system", "linearise", "solvers"),
-    *("circuit", "techniques", "inverse", "verify", "results", "case", "run", "plot", "report", "commands"),
+    *("circuit", "microstructure", "techniques", "inverse", "verify", "results", "case", "run", "plot", "report", "commands"),
     *("cli", "__main__"),
 )
 CLOSED_FORMS = (
     *("tlm", "pnp", "elements", "diffusion", "mixed", "particles", "cathodes", "profiles", "steps"),
-    *("compose", "two_poles", "cdc", "electrolyte"),
+    *("compose", "two_poles", "cdc", "electrolyte", "media"),
 )
 CLOSED_FORMS_USE = ("typing", "errors", "constants", *(f"circuit.{name}" for name in CLOSED_FORMS))
 HEAVY = ("numpy", "scipy", "fipy", "matplotlib", "numba", "h5py", "pint", "pydantic")
