@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,12 @@ from miecsim.grid.nodes import Nodes, build_nodes
 from miecsim.grid.stack import Mesh, stack_grid
 from miecsim.physics.branches import Branch, PortBranch
 from miecsim.physics.elements import Lumped, Reversible
+from miecsim.physics.islands import unjoined
 from miecsim.physics.models import Laws, Model
+from miecsim.physics.seams import single_seams
 from miecsim.physics.state import State, Whole
 from miecsim.physics.terminals import Contact, Link, ReferencePlane, Wiring
-from miecsim.typing import Array, Ints
+from miecsim.typing import Array, Bools, Ints
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +42,7 @@ class System:
     area: float
     per_area: bool  # True where no area was given: everything is then per m2
     planes: tuple[tuple[str, Ints, Array, int], ...]  # (name, nodes, weights, row) of each reference plane
+    islands: Bools  # (N, m) fields that live at a node but that nothing joins to any terminal; they are left out
 
     def __repr__(self) -> str:
         layers = " | ".join(layer.name for layer in self.model.layers)
@@ -85,18 +88,56 @@ def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mes
     per_area, area = area is None, 1.0 if area is None else area
     omega = 2 * np.pi * mesh.resolve
     lengths = [model.decay_length(i, omega) for i in range(len(model.layers))]
+    for left, right in model.junction_pairs():
+        if right != left + 1:
+            a, b = model.layers[left].name, model.layers[right].name
+            raise InputError(f"interface between {a} and {b}: these layers are not neighbours, from left to right")
     grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
-    sides = {"left", "right"} | {c.side for t in wiring.terminals for c in t.contacts} | {k.side for k in wiring.links}
-    nodes = build_nodes(grid, sorted(sides), model.junction_pairs())
+    return _assembled(model, wiring, grid, {"left", "right"}, area, per_area)
+
+
+def build_on_grid(model: Model, wiring: Wiring, grid: Grid, *, area: float | None = None) -> System:
+    """Put `model` on a grid whose regions are its layers, by name and anywhere; thicknesses are not read. Wire it.
+
+    area [m2]: what the currents are to be divided by where it is None, as in `build_system`: the grid's cross section
+    is then 1 m2. Carriers that nothing joins to a terminal, as in a particle between pores, take no part
+    (`System.islands`). Raises InputError for regions without a layer, and as `build_system`.
+    """
+    names = [layer.name for layer in model.layers]
+    for name in grid.region_names:
+        if name not in names:
+            raise InputError(f"grid: region {name!r} has no material; there are {', '.join(names)}")
+    place = np.array([names.index(name) for name in grid.region_names])
+    grid = replace(grid, region=place[grid.region], region_names=tuple(names))
+    system = _assembled(model, wiring, grid, set(), 1.0 if area is None else area, area is None)
+    islands = unjoined(system.nodes, system.laws, system.branches, system.ports, system.n_ports)
+    system.laws.active[islands] = False
+    return replace(system, islands=islands)
+
+
+def _assembled(model: Model, wiring: Wiring, grid: Grid, sides: set[str], area: float, per_area: bool) -> System:
+    sides = sides | {c.side for t in wiring.terminals for c in t.contacts} | {k.side for k in wiring.links}
+    nodes = build_nodes(grid, sorted(sides), model.junction_pairs(), single_seams(model.junctions))
     nodes = model.grow(nodes, grid.region[nodes.cell])
-    region = grid.region[nodes.cell]
-    laws = model.laws(nodes, region)
+    laws = model.laws(nodes, grid.region[nodes.cell])
     _drop_empty_nodes(nodes, laws)
     ports, branches, n_ports = _wire(wiring, nodes, laws)
     planes = tuple(_plane(plane, nodes, laws) for plane in wiring.reference_planes)
     names = tuple(t.name for t in wiring.terminals)
     return System(
-        model, wiring, grid, nodes, laws, ports, laws.branches + branches, names, n_ports, area, per_area, planes
+        model,
+        wiring,
+        grid,
+        nodes,
+        laws,
+        ports,
+        laws.branches + branches,
+        names,
+        n_ports,
+        area,
+        per_area,
+        planes,
+        np.zeros_like(laws.active),
     )
 
 
@@ -119,11 +160,12 @@ def _end(side: str, carrier: str, nodes: Nodes, laws: Laws) -> tuple[int, Ints, 
     if side not in nodes.sides:
         raise InputError(f"side: read {side!r}; expected one of {', '.join(nodes.sides)}")
     ids, area = nodes.sides[side], nodes.side_area[side]
-    if not laws.active[ids, row].all():
+    here = laws.active[ids, row]
+    if not here.any():
         raise InputError(
             f"contact of {carrier} at the {side} side: this carrier is absent there, so it cannot be contacted"
         )
-    return row, ids, area
+    return row, ids[here], area[here]
 
 
 def _port_branch(contact: Contact, port: int, nodes: Nodes, laws: Laws) -> PortBranch:
@@ -166,7 +208,9 @@ def _link_branch(link: Link, nodes: Nodes, laws: Laws) -> Branch:
     if isinstance(link.law, Reversible):
         raise InputError("a reversible link is a port of its own")
     row_a, ids, area = _end(link.side, link.carriers[0], nodes, laws)
-    row_b, _, _ = _end(link.side, link.carriers[1], nodes, laws)
+    row_b, others, _ = _end(link.side, link.carriers[1], nodes, laws)
+    both = np.isin(ids, others)
+    ids, area = ids[both], area[both]
     return Branch(link.law, row_a, ids, row_b, ids, area, "terminal")
 
 

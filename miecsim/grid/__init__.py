@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from miecsim.errors import InputError
 from miecsim.typing import Array, Bools, Ints
 
@@ -51,6 +53,8 @@ class Grid:
                   A cylinder or sphere that reaches the axis has a left side of zero area.
     region        (n_cells,)      index into `region_names`
     edges         face coordinates along each axis [m] where the grid is structured, else empty
+    surface       (n_faces,) area of a curved surface that each face stands for, over its own: stairs of voxels are
+                  longer than what they follow. Empty: 1
     skew          largest sine of the angle between a face normal and the line joining the two cell centres. A flux
                   that uses only the two neighbouring cells converges only where this is (nearly) 0.
     """
@@ -70,6 +74,7 @@ class Grid:
     region_names: tuple[str, ...]
     edges: tuple[Array, ...] = field(default=())
     skew: float = 0.0
+    surface: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def n_cells(self) -> int:

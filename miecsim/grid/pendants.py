@@ -110,6 +110,7 @@ def _hung(nodes: Nodes, kind: Particles) -> Nodes:
         d_left=joined(nodes.d_left, spread(d_left)),
         d_right=joined(nodes.d_right, spread(d_right)),
         junction=numbered(nodes.junction, nowhere),
+        before=numbered(nodes.before, nowhere),
         after=numbered(nodes.after, nowhere),
         trees=(*nodes.trees, Tree(kind, ids, faces, radius)),
     )

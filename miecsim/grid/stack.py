@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from miecsim.grid import Grid
 from miecsim.grid.meshes import box, line
 from miecsim.grid.patches import Patch, patch_marks, with_patches
 from miecsim.grid.spacing import around, graded, resolved, uniform
+from miecsim.grid.voxels import scaled
 from miecsim.typing import Array
 
 # Cell at a layer's end, in units of the shortest decay length. The error of a cell-centred line at fixed frequency is
@@ -72,7 +73,7 @@ def stack_grid(layers: Sequence[tuple[str, float]], decay_lengths: Sequence[floa
         if mesh.coordinates == "cartesian":
             return line(widths, area=area)
         grid = line(widths, mesh.coordinates, mesh.inner_radius)
-        return _scaled(grid, area / float(grid.sides["right"].area[0]))
+        return scaled(grid, area / float(grid.sides["right"].area[0]))
     across = mesh.width or sum(thickness for _, thickness in layers)
     extents = (across, area / across)[: mesh.dimension - 1]
     lateral = [_lateral(mesh, axis, extent) for axis, extent in enumerate(extents, start=1)]
@@ -115,9 +116,3 @@ def _lateral(mesh: Mesh, axis: int, extent: float) -> Array:
     if abs(widths.sum() - extent) > 1e-9 * extent:
         raise InputError(f"lateral_cells: read widths that sum to {widths.sum():.9g} m; expected {extent:.9g} m")
     return widths
-
-
-def _scaled(grid: Grid, factor: float) -> Grid:
-    """A sector of a cylinder or sphere: every area and volume times `factor`."""
-    sides = {name: replace(side, area=side.area * factor) for name, side in grid.sides.items()}
-    return replace(grid, volumes=grid.volumes * factor, area=grid.area * factor, sides=sides)

@@ -18,6 +18,7 @@ from miecsim.physics.hosts import HostDiffusion, MixedDiffusion
 from miecsim.physics.kinetics import Insertion
 from miecsim.physics.layers import ChargedLayer, CompositeLayer, ConductorLayer, Junction, thermodynamic_factor
 from miecsim.physics.porous import PorousLayer
+from miecsim.physics.seams import Seams, seam_pairs
 from miecsim.physics.state import Activity, Carrier, StateMap
 from miecsim.physics.storage import ChemicalCapacitor, Density, NeutralContent, RailCapacitor, SpaceCharge
 from miecsim.typing import Array, Bools, Ints
@@ -69,13 +70,13 @@ class Model:
         return float(sum(layer.thickness for layer in self.layers))
 
     def junction_pairs(self) -> list[tuple[int, int]]:
-        """Indices of neighbouring layers that have an interface law between them, each once."""
+        """Indices of the layers that have an interface law between them, each once. InputError for an unknown name."""
         names = [layer.name for layer in self.layers]
-        pairs = [(names.index(a), names.index(b)) for a, b in _pairs(self.junctions)]
-        for left, right in pairs:
-            if right != left + 1:
-                raise InputError(f"interface between {names[left]} and {names[right]}: these layers are not neighbours")
-        return pairs
+        for a, b in seam_pairs(self.junctions):
+            for name in (a, b):
+                if name not in names:
+                    raise InputError(f"interface between {a} and {b}: {name!r} is none of {', '.join(names)}")
+        return [(names.index(a), names.index(b)) for a, b in seam_pairs(self.junctions)]
 
 
 def composite_electrode(
@@ -131,6 +132,9 @@ def mixed_conductor(
     dielectric = [layer.permittivity is not None for layer in rails]
     if any(dielectric) != all(dielectric):
         raise InputError("mixed_conductor: give a permittivity for every layer, or for none")
+    for layer in rails:
+        if layer.chemical_capacitance > 0 and not (layer.sigma_ion > 0 and layer.sigma_eon > 0):
+            raise InputError(f"layer {layer.name}: a chemical capacitance needs ions and electrons that conduct")
 
     def decay(i: int, omega: float) -> float:
         layer = rails[i]
@@ -142,7 +146,8 @@ def mixed_conductor(
         return min(debye, _rail_length(layer, omega * series))
 
     def laws(nodes: Nodes, region: Ints) -> Laws:
-        cells = np.flatnonzero(nodes.volume > 0)
+        stores = np.array([layer.chemical_capacitance > 0 or any(dielectric) for layer in rails])
+        cells = np.flatnonzero((nodes.volume > 0) & stores[region])
         volume = nodes.volume[cells]
 
         def of(name: str) -> Array:
@@ -195,27 +200,6 @@ def _rail_length(layer: CompositeLayer | ConductorLayer, y: float) -> float:
     return float(1 / np.sqrt(z_sum * y)) if y > 0 else float("inf")
 
 
-def _pairs(junctions: Sequence[Junction]) -> list[tuple[str, str]]:
-    """The pairs of layers that have interface laws between them, each once, in the order that numbers the junctions."""
-    return list(dict.fromkeys(junction.between for junction in junctions))
-
-
-def _interrupts(junctions: Sequence[Junction], carrier: str) -> list[int]:
-    """Numbers of the junctions whose law acts on `carrier`."""
-    pairs = _pairs(junctions)
-    return [pairs.index(j.between) for j in junctions if j.carrier == carrier]
-
-
-def _junction_branches(nodes: Nodes, junctions: Sequence[Junction], names: Sequence[str]) -> list[Branch]:
-    pairs, out = _pairs(junctions), []
-    for junction in junctions:
-        faces = np.flatnonzero(nodes.junction == pairs.index(junction.between))
-        row = names.index(junction.carrier)
-        left, right = nodes.left[faces], nodes.right[faces]
-        out.append(Branch(junction.law, row, left, row, right, nodes.area[faces], "interface"))
-    return out
-
-
 def _rail_laws(
     nodes: Nodes,
     region: Ints,
@@ -236,36 +220,37 @@ def _rail_laws(
     if junctions and np.any(sigma[:, 0, 1] != 0):
         raise InputError("cross conductivity and an interface law between layers cannot be combined")
     active = np.ones((nodes.n, 3 if permittivity is not None else 2), dtype=bool)
-    active[:, :2] = (sigma[:, [0, 1], [0, 1]] > 0)[region]
-    at_left, at_right = sigma[region[nodes.left]], sigma[region[nodes.right]]
+    diagonal = sigma[:, [0, 1], [0, 1]]
+    seams = Seams(nodes, region, junctions, [la.name for la in layers], [c.name for c in _RAILS], diagonal > 0)
+    active[:, :2] = seams.active
     all_faces = np.arange(nodes.left.size)
-    rho = _reciprocal(sigma[:, [0, 1], [0, 1]]).T
-    share = left_share(nodes.d_left * rho[:, region[nodes.left]], nodes.d_right * rho[:, region[nodes.right]])
     transports: list[tuple[Transport, Ints]] = []
-    if junctions:
-        for k, carrier in enumerate(_RAILS):
-            d_l, d_r, conducts = nodes.distances(_interrupts(junctions, carrier.name))
-            faces = np.flatnonzero(conducts & active[nodes.left, k] & active[nodes.right, k])
-            g = series_conductance(
-                at_left[faces, k : k + 1, k : k + 1], at_right[faces, k : k + 1, k : k + 1], d_l[faces], d_r[faces]
-            )
-            transports.append((Ohmic((k,), g, f"{carrier.name} transport", share[k : k + 1, faces]), faces))
-    else:
+    if np.any(sigma[:, 0, 1] != 0):
+        at_left, at_right = sigma[region[nodes.left]], sigma[region[nodes.right]]
+        rho = _reciprocal(diagonal).T
+        share = left_share(nodes.d_left * rho[:, region[nodes.left]], nodes.d_right * rho[:, region[nodes.right]])
         g = series_conductance(at_left, at_right, nodes.d_left, nodes.d_right)
-        if np.any(sigma[:, 0, 1] != 0):
-            transports.append((Ohmic((0, 1), g, "coupled transport", share), all_faces))
-        else:
-            for k, carrier in enumerate(_RAILS):
-                own = slice(k, k + 1)
-                transports.append((Ohmic((k,), g[:, own, own], f"{carrier.name} transport", share[own]), all_faces))
+        transports.append((Ohmic((0, 1), g, "coupled transport", share), all_faces))
+    else:
+        transports += [(law, faces) for law, faces in (_rail(nodes, seams, k, diagonal[:, k]) for k in range(2))]
     if permittivity is not None:
         transports.append((_displacement(nodes, region, permittivity, 2), all_faces))
     state_map = StateMap(
         _RAILS, permittivity is not None, thermal_voltage(temperature), np.ones((2, nodes.n)), (None, None)
     )
-    branches = interfaces + tuple(_junction_branches(nodes, junctions, state_map.names))
+    branches = interfaces + tuple(seams.branches())
     rest = np.zeros((state_map.n_fields, nodes.n))
     return Laws(state_map, tuple(transports), stores, branches, rest, active)
+
+
+def _rail(nodes: Nodes, seams: Seams, k: int, sigma: Array) -> tuple[Ohmic, Ints]:
+    """Ohm's law of one rail with conductivities (L,) of the materials, and the faces on which it acts."""
+    d_l, d_r, conducts = seams.distances(k)
+    faces = np.flatnonzero(conducts & seams.active[nodes.left, k] & seams.active[nodes.right, k])
+    rho = _reciprocal(sigma)[seams.home[k]]
+    left, right = d_l[faces] * rho[nodes.left[faces]], d_r[faces] * rho[nodes.right[faces]]
+    law = Ohmic((k,), (1 / (left + right))[:, None, None], f"{_RAILS[k].name} transport", left_share(left, right)[None])
+    return law, faces
 
 
 def _displacement(nodes: Nodes, region: Ints, permittivity: Sequence[float | None], row: int) -> Displacement:
@@ -339,19 +324,22 @@ def _charged_laws(
     poisson = layers[0].permittivity is not None
     table = {(i, c.name): c for i, layer in enumerate(layers) for c in layer.carriers if c.mobile}
 
+    present = np.array([[(i, c.name) in table for c in carriers] for i in range(len(layers))])
+    names = [c.name for c in carriers]
+    seams = Seams(nodes, region, junctions, [la.name for la in layers], names, present)
+    active = np.ones((nodes.n, k_n + 1), dtype=bool)
+    active[:, :k_n] = seams.active
+
     def of(carrier: Carrier, name: str, absent: float) -> Array:
         """Per-node values of one property of a carrier."""
         values = [getattr(table.get((i, carrier.name)), name, absent) for i in range(len(layers))]
-        return np.array(values, dtype=float)[region]
+        return np.asarray(np.array(values, dtype=float)[seams.home[names.index(carrier.name)]])
 
-    present = np.array([[(i, c.name) in table for c in carriers] for i in range(len(layers))])
-    active = np.ones((nodes.n, k_n + 1), dtype=bool)
-    active[:, :k_n] = present[region]
     reference = np.array([of(c, "concentration", 1.0) for c in carriers])
     activity = []
-    for c in carriers:
+    for k, c in enumerate(carriers):
         own = [
-            ((region == i).astype(float), spec.ln_gamma)
+            ((seams.home[k] == i).astype(float), spec.ln_gamma)
             for i in range(len(layers))
             if (spec := table.get((i, c.name))) is not None and spec.ln_gamma is not None
         ]
@@ -362,7 +350,7 @@ def _charged_laws(
     stores: list[Storage] = []
     cells = np.flatnonzero(nodes.volume > 0)
     for k, c in enumerate(carriers):
-        d_l, d_r, conducts = nodes.distances(_interrupts(junctions, c.name))
+        d_l, d_r, conducts = seams.distances(k)
         diffusivity = of(c, "diffusivity", 0.0)
         faces = np.flatnonzero(conducts & active[nodes.left, k] & active[nodes.right, k])
         near, far = d_l[faces] / diffusivity[nodes.left[faces]], d_r[faces] / diffusivity[nodes.right[faces]]
@@ -376,8 +364,7 @@ def _charged_laws(
             (_displacement(nodes, region, [la.permittivity for la in layers], k_n), np.arange(nodes.left.size))
         )
     rest = np.vstack([reference, np.zeros((1, nodes.n))])
-    branches = tuple(_junction_branches(nodes, junctions, state_map.names))
-    return Laws(state_map, tuple(transports), tuple(stores), branches, rest, active)
+    return Laws(state_map, tuple(transports), tuple(stores), tuple(seams.branches()), rest, active)
 
 
 def _space_charge(

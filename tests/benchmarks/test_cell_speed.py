@@ -7,11 +7,11 @@ only ratios are asserted. The time of sparse LU is that of a few frequencies, sc
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from stopwatch import shortest
 
 import miecsim as mx
 from miecsim.physics.cells import porous_cell
@@ -67,19 +67,6 @@ def contenders(point: OperatingPoint, few: int) -> list[Callable[[], np.ndarray]
     ]
 
 
-def shortest(functions: list[Callable[[], np.ndarray]], turns: int) -> np.ndarray:
-    """Shortest time [s] of each, taking turns of at least 20 ms."""
-    times = np.full(len(functions), np.inf)
-    for _ in range(turns):
-        for k, function in enumerate(functions):
-            turn = time.perf_counter()
-            while time.perf_counter() - turn < 0.02:
-                start = time.perf_counter()
-                function()
-                times[k] = min(times[k], time.perf_counter() - start)
-    return times
-
-
 @pytest.mark.parametrize(
     ("cells", "few", "plain", "compiled"),
     [(20, 12, 25.0, 500.0), pytest.param(100, 3, 60.0, 2500.0, marks=pytest.mark.slow)],
@@ -92,9 +79,9 @@ def test_cell(cells: int, few: int, plain: float, compiled: float, record_proper
     runs = contenders(point, few)
     for run in runs[1:]:
         np.testing.assert_allclose(run()[:: 60 // few], runs[0](), rtol=1e-10)
-    lu = shortest(runs[:1], 1)[0] * 60 / few
+    lu = shortest(runs[:1], 1, 0.02)[0] * 60 / few
     for _ in range(ATTEMPTS):
-        times = np.r_[lu, shortest(runs[1:], 3)]
+        times = np.r_[lu, shortest(runs[1:], 3, 0.02)]
         speed = lu / times
         if speed[3] >= plain and speed[4] >= compiled and speed[4] >= 2 * speed[2]:
             break

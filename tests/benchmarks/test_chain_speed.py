@@ -6,12 +6,11 @@ run are asserted, each the best of several, the contenders taking turns; a busy 
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
+from stopwatch import shortest
 
 from miecsim.solvers import chain as plain
 from miecsim.solvers.chain import Chain, Ends
@@ -57,19 +56,6 @@ def blocks(row, column, values, n):
     return coo_array((values.ravel(), tuple(place)), shape=(n * m, n * m)).tocsc()
 
 
-def best(functions, repeats):
-    """Shortest time [s] of each function, taking turns of at least 20 ms."""
-    times = np.full(len(functions), np.inf)
-    for _ in range(repeats):
-        for k, function in enumerate(functions):
-            turn = time.perf_counter()
-            while time.perf_counter() - turn < 0.02:
-                start = time.perf_counter()
-                function()
-                times[k] = min(times[k], time.perf_counter() - start)
-    return times
-
-
 def test_beside_sparse_lu(record_property):
     compiled = pytest.importorskip("miecsim.solvers.chain_compiled", exc_type=ImportError)
     case = problem(200)
@@ -83,7 +69,7 @@ def test_beside_sparse_lu(record_property):
     for z in (compiled.response(*case), plain.response(*case)):
         np.testing.assert_allclose(z[:, 0, 0], reference, rtol=1e-9)
     for _ in range(ATTEMPTS):
-        lu, numpy, numba = best([sparse, lambda: plain.response(*case), lambda: compiled.response(*case)], 5)
+        lu, numpy, numba = shortest([sparse, lambda: plain.response(*case), lambda: compiled.response(*case)], 5, 0.02)
         told = f"LU {lu * 1e3:.0f} ms, NumPy {lu / numpy:.1f} times, compiled {lu / numba:.0f} times as fast"
         if lu / numba >= 50 and lu / numpy >= 2:
             break
@@ -105,7 +91,7 @@ def test_cost_is_linear_in_nodes(kernel, record_property):
     cases = [problem(n, n_f=n_f) for n in nodes]
     response(*cases[0])
     for _ in range(ATTEMPTS):
-        times = best([lambda case=case: response(*case) for case in cases], 3)
+        times = shortest([lambda case=case: response(*case) for case in cases], 3, 0.02)
         exponent = np.polyfit(np.log(nodes), np.log(times), 1)[0]
         if exponent <= 1.1:
             break

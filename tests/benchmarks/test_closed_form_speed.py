@@ -11,11 +11,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from stopwatch import shortest
 
 import miecsim as mx
 from miecsim.circuit import elements, tlm
@@ -46,18 +46,6 @@ def _formula() -> np.ndarray:
     return tlm.two_rail_impedance(R_ION, R_EON, wall, 1.0, "ie")
 
 
-def _shortest(contenders: list[Callable[[], object]], turns: int = 4) -> list[float]:
-    times = [np.inf] * len(contenders)
-    for _ in range(turns):
-        for k, run in enumerate(contenders):
-            turn = time.perf_counter()
-            while time.perf_counter() - turn < 0.05:
-                start = time.perf_counter()
-                run()
-                times[k] = min(times[k], time.perf_counter() - start)
-    return times
-
-
 def _peer(python: str) -> tuple[float, np.ndarray]:
     cdc = f"Tlm{{L=1F, X_1=[R{{R={R_ION}}}], X_2=[R{{R={R_EON}}}], "
     cdc += f"Zeta=[(R{{R={R_WALL}}}Q{{Y={Q_WALL},n={ALPHA}}})], Z_A=open, Z_B=open}}"
@@ -76,7 +64,7 @@ def test_beside_a_peers_element(record_property) -> None:
     for _ in range(ATTEMPTS):
         theirs, z = _peer(python)
         np.testing.assert_allclose(_formula(), z, rtol=1e-11)
-        (ours,) = _shortest([_formula])
+        (ours,) = shortest([_formula])
         if ours <= theirs:
             break
     told = f"two rails, 60 frequencies: closed form {ours * 1e6:.0f} us, pyimpspec {theirs * 1e6:.0f} us"
@@ -103,7 +91,7 @@ def test_continuum_beside_the_formula(record_property) -> None:
         lambda: tlm.ladder_impedance(R_ION, R_EON, wall, 1.0, 100, "ie"),
     ]
     for _ in range(ATTEMPTS):
-        kernel, formula, ladder = _shortest(contenders)
+        kernel, formula, ladder = shortest(contenders)
         if kernel <= 3 * formula:
             break
     told = f"100 cells, 60 frequencies: compiled {kernel * 1e6:.0f} us, formula {formula * 1e6:.0f} us"

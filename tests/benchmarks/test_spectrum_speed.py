@@ -6,11 +6,11 @@ the solves alone is told beside it. Shortest of several turns each, in one run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 from scipy.sparse.linalg import spsolve
+from stopwatch import shortest
 
 import miecsim as mx
 from miecsim.linearise import linearise
@@ -35,18 +35,6 @@ def _problem() -> tuple[line.Line, Callable[[float], object], np.ndarray]:
     return line.prepare(blocks, omega, [0]), lambda w: (G + 1j * w * C).tocsc(), rhs
 
 
-def _shortest(contenders: list[Callable[[], object]]) -> list[float]:
-    times = [np.inf] * len(contenders)
-    for _ in range(4):
-        for k, run in enumerate(contenders):
-            turn = time.perf_counter()
-            while time.perf_counter() - turn < 0.1:  # as much time for the fast as for the slow
-                start = time.perf_counter()
-                run()
-                times[k] = min(times[k], time.perf_counter() - start)
-    return times
-
-
 def test_spectrum_beside_a_loop_of_spsolve(record_property) -> None:
     ready, matrix_at, rhs = _problem()
     matrices = [matrix_at(w) for w in ready.omega]
@@ -59,7 +47,7 @@ def test_spectrum_beside_a_loop_of_spsolve(record_property) -> None:
     ]
     np.testing.assert_allclose(contenders[2](), contenders[1](), rtol=1e-10)
     for _ in range(ATTEMPTS):
-        lu, plain, compiled, solves = _shortest(contenders)
+        lu, plain, compiled, solves = shortest(contenders, least=0.1)
         if lu / compiled >= 50 and lu / plain >= 2:
             break
     told = f"spsolve {lu * 1e3:.0f} ms; NumPy {lu / plain:.1f} times, compiled {lu / compiled:.0f} times as fast"

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def best_of_five(*arguments: str) -> float:
-    """Shortest wall time [s] of a Python process with these arguments."""
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=env, timeout=60)
-        times.append(time.perf_counter() - start)
-    return min(times)
+from stopwatch import shortest_process
 
 
 @pytest.mark.parametrize(
@@ -31,7 +13,7 @@ def best_of_five(*arguments: str) -> float:
     ids=["import", "help"],
 )
 def test_start(arguments, limit, record_property):
-    bare, ours = best_of_five("-c", "pass"), best_of_five(*arguments)
+    bare, ours = shortest_process(5, "-c", "pass"), shortest_process(5, *arguments)
     told = f"python {' '.join(arguments)}: {ours:.3f} s, {ours / bare:.1f} times a bare interpreter ({bare:.3f} s)"
     record_property("start", told)
     print(told)
