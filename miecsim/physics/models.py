@@ -92,7 +92,7 @@ def composite_electrode(
 
     def decay(i: int, omega: float) -> float:
         layer = stack[i]
-        if layer.interface is None or layer.sigma_ion == 0 or layer.sigma_eon == 0:
+        if layer.interface is None:
             return float("inf")
         y = layer.area_density * abs(small_signal_admittance(layer.interface, omega))
         return _rail_length(layer, y)
@@ -196,6 +196,8 @@ def small_signal_admittance(element: Element, omega: float) -> complex:
 def _rail_length(layer: CompositeLayer | ConductorLayer, y: float) -> float:
     """lambda = sqrt(z_f / (z_1 + z_2)) [m] of two rails joined by y [S/m3]; z_k = rho_kk - rho_12 with a cross term."""
     s1, s2, cross = layer.sigma_ion, layer.sigma_eon, layer.sigma_cross
+    if s1 == 0 or s2 == 0:
+        return float("inf")
     z_sum = (s1 + s2 + 2 * cross) / (s1 * s2 - cross**2) if cross else 1 / s1 + 1 / s2
     return float(1 / np.sqrt(z_sum * y)) if y > 0 else float("inf")
 
