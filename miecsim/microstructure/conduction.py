@@ -14,7 +14,7 @@ import numpy as np
 from miecsim.errors import InputError
 from miecsim.microstructure.networks import Network, through
 from miecsim.microstructure.structure import Microstructure
-from miecsim.typing import Array, Bools, Ints, Values
+from miecsim.typing import Bools, Ints, Values
 
 # Conductivity [S/m] of phases by name (those not named insulate), or of every voxel in the shape of the labels.
 Sigma = Mapping[str, float] | Mapping[str, complex] | Values
@@ -109,7 +109,7 @@ def voxel_faces(structure: Microstructure, sigma: Values, axis: int, wrap: bool)
     """Voxels before and behind every face across an axis, and its conductance [S]; `wrap` joins the last and first."""
     number = voxel_numbers(structure)
     n = structure.shape[axis]
-    before = np.arange(n if wrap and n > 1 else n - 1)
+    before = np.arange(n if wrap else n - 1)
     left, right = (np.take(number, (before + step) % n, axis=axis).ravel() for step in (0, 1))
     values = sigma.ravel(order="F")
     s, t = values[left], values[right]

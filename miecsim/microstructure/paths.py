@@ -20,21 +20,25 @@ import numpy as np
 
 from miecsim.errors import InputError
 from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.surfaces import face_area, face_weights
 from miecsim.typing import Array, Bools, Ints
 
 SIDES = ("left", "right")
+REFINE = {2: 3, 3: 1}
 
 
 @dataclass(frozen=True, eq=False)
 class PathLengths:
     """Paths to the n reaction sites of a structure, and to every voxel.
 
-    position (n, dim) [m] and area (n,) of each site: [m^2], in two dimensions [m], per depth of the section.
+    cells (n, 2): the voxels left and right of each site, numbered x fastest. position (n, dim) [m] and area (n,) of each site: [m^2], in two dimensions [m], per depth of the section.
     depth_ion, depth_eon (n,) [m]: distance from the side where ions, or electrons, come from.
     L_ion, L_eon (n,) [m]: L*, infinite where no path leads to. sigma_ion, sigma_eon [S/m]: the conductivities that L*
     is weighted with. map_ion, map_eon (shape of the picture) [m]: L* at the centres of the voxels.
+    phases_ion, phases_eon: which phases conduct.
     """
 
+    cells: Ints = field(repr=False)
     position: Array = field(repr=False)
     area: Array = field(repr=False)
     depth_ion: Array = field(repr=False)
@@ -45,6 +49,8 @@ class PathLengths:
     sigma_eon: float
     map_ion: Array = field(repr=False)
     map_eon: Array = field(repr=False)
+    phases_ion: tuple[str, ...]
+    phases_eon: tuple[str, ...]
 
     @property
     def r_ion(self) -> Array:
@@ -94,32 +100,42 @@ class Limits:
 
 
 def shortest_paths(
-    structure: Microstructure, sigma: Mapping[str, float], side: str = "left", *, reference: float | None = None
+    structure: Microstructure,
+    sigma: Mapping[str, float],
+    side: str = "left",
+    *,
+    reference: float | None = None,
+    refine: int | None = None,
 ) -> Array:
     """L* [m] at the centre of each voxel, (shape), inf where no path leads; paths cross faces, edges and corners only
     within the phases that conduct.
 
     |grad L*| = sigma_ref/sigma with L* = 0 on the side, solved voxel by voxel from the side inwards (fast marching over
-    simplices, first order: about half a voxel too long behind a corner, exact along straight fronts).
+    simplices: exact along straight fronts, half a voxel or a little more too long behind each corner). Each voxel is
+    first cut into `refine` pieces along each axis, an odd number, which shortens that excess as much.
 
     sigma: conductivity [S/m] of each phase that conducts; side: "left" or "right"; reference: sigma_ref [S/m], by
-    default the largest of `sigma`. Where the picture repeats, paths go on; but not along x, which ends at the sides.
-    Raises InputError for a side or phase that does not exist and a conductivity that is not positive.
+    default the largest of `sigma`; refine: by default 3 in two dimensions, 1 in three. Where the picture repeats, paths
+    go on; but not along x, which ends at the sides. Raises InputError for a side or phase that does not exist, a
+    conductivity that is not positive, an even `refine`.
     """
+    pieces = REFINE[structure.dim] if refine is None else refine
+    if pieces < 1 or pieces % 2 == 0:
+        raise InputError(f"shortest paths: read refine {refine}; expected an odd number, so that centres stay centres")
     w = _slowness(structure, sigma, reference)
+    for axis in range(structure.dim):
+        w = np.repeat(w, pieces, axis)
     if side not in SIDES:
         raise InputError(f'shortest paths: read side "{side}"; the sides are {", ".join(SIDES)}')
-    first = 0 if side == "left" else -1
-    T = np.full(structure.shape, np.inf)
-    T[first] = np.where(w[first] > 0, 0.5 * structure.voxel[0] * w[first], np.inf)
-    deep = structure.shape + (1,) * (3 - structure.dim)
-    step = np.array([*structure.voxel, 1.0])[:3]
+    first, step = (0 if side == "left" else -1), np.array([*structure.voxel, 1.0])[:3] / pieces
+    T = np.full(w.shape, np.inf)
+    T[first] = np.where(w[first] > 0, 0.5 * step[0] * w[first], np.inf)
+    deep = w.shape + (1,) * (3 - structure.dim)
     wraps = np.array([int(axis in structure.periodic and axis > 0) for axis in range(3)])
     from miecsim.microstructure.paths_compiled import march
 
-    full = T.reshape(deep)
-    march(full, w.reshape(deep), step, wraps)
-    return full.reshape(structure.shape)
+    march(T.reshape(deep), w.reshape(deep), step, wraps)
+    return T[(slice(pieces // 2, None, pieces),) * structure.dim]
 
 
 def _slowness(structure: Microstructure, sigma: Mapping[str, float], reference: float | None = None) -> Array:
@@ -145,6 +161,8 @@ def path_lengths(
     *,
     sites: Sequence[tuple[str, str]] | None = None,
     sides: tuple[str, str] = ("left", "right"),
+    refine: int | None = None,
+    staircase: bool = False,
 ) -> PathLengths:
     """Shortest paths of ions and electrons to each reaction site: each voxel face between two phases.
 
@@ -154,8 +172,8 @@ def path_lengths(
 
     A carrier comes to a site through whichever of its two voxels conducts (of a mixed conductor in a gas, the same
     voxel for both), and L* is that of the face itself. Areas are those of a smooth surface, as
-    `miecsim.microstructure.surfaces.face_weights` estimates them, not of its staircase. Raises InputError where no such
-    phases touch.
+    `miecsim.microstructure.surfaces.face_weights` estimates them; `staircase` keeps those of the voxels. `refine` is
+    that of `shortest_paths`. Raises InputError as it does, and where no such phases touch.
     """
     pairs = [(i, e) for i in sigma_ion for e in sigma_eon if i != e] if sites is None else list(sites)
     maps: list[Array] = []
@@ -164,19 +182,22 @@ def path_lengths(
     faces = _faces(structure, pairs)
     position = np.concatenate([f.position(structure) for f in faces])
     for sigma, side in ((sigma_ion, sides[0]), (sigma_eon, sides[1])):
-        L, w = shortest_paths(structure, sigma, side), _slowness(structure, sigma)
+        L, w = shortest_paths(structure, sigma, side, refine=refine), _slowness(structure, sigma)
         depth = position[:, 0] if side == "left" else structure.extent[0] - position[:, 0]
         at_faces = np.concatenate([f.arrival(structure, L, w, side) for f in faces])
         maps.append(L)
         depths.append(depth)
         lengths.append(np.maximum(at_faces, depth))  # never below the straight line through the best conductor
-    area = np.concatenate([f.area(structure) for f in faces])
+    area = np.concatenate([f.area(structure, staircase) for f in faces])
     return PathLengths(
+        np.concatenate([np.stack([f.left, f.right], axis=1) for f in faces]),
         *(position, area, depths[0], depths[1], lengths[0], lengths[1]),
         sigma_ion=max(sigma_ion.values()),
         sigma_eon=max(sigma_eon.values()),
         map_ion=maps[0],
         map_eon=maps[1],
+        phases_ion=tuple(sigma_ion),
+        phases_eon=tuple(sigma_eon),
     )
 
 
@@ -194,9 +215,12 @@ class _Faces:
         at[:, self.axis] += 0.5
         return np.asarray(at * np.array(structure.voxel), dtype=np.float64)
 
-    def area(self, structure: Microstructure) -> Array:
-        """Area of the faces of the voxels, (n,)."""
-        return np.full(len(self.left), float(np.prod(np.delete(structure.voxel, self.axis))))
+    def area(self, structure: Microstructure, staircase: bool) -> Array:
+        """Area of the surface that each face stands for, (n,)."""
+        full = face_area(structure, self.axis)
+        if staircase:
+            return np.full(len(self.left), full)
+        return full * face_weights(structure, self.left, self.right, self.axis)
 
     def arrival(self, structure: Microstructure, L: Array, w: Array, side: str) -> Array:
         """L* at the faces, (n,), through the voxel to their left or to their right, whichever is the shorter way."""

@@ -10,6 +10,7 @@ from the earliest to the latest, as in Dijkstra's method (Tsitsiklis 1995; Sethi
 from __future__ import annotations
 
 import heapq
+import math
 from itertools import permutations, product
 
 import numpy as np
@@ -90,9 +91,9 @@ def _arrival(
 
     Half of each way lies in x itself, the other half in the voxels whose times are used.
     """
-    xq, pr = np.sqrt(a * a + b * b), np.sqrt(b * b + c * c)
+    xq, pr = math.sqrt(a * a + b * b), math.sqrt(b * b + c * c)
     T = min(Tp + 0.5 * (wx + wp) * a, Tq + 0.5 * (wx + wq) * xq)
-    T = min(T, Tr + 0.5 * (wx + wr) * np.sqrt(a * a + pr * pr))
+    T = min(T, Tr + 0.5 * (wx + wr) * math.sqrt(a * a + pr * pr))
     T = min(T, _across(Tp, Tq, a, b, 0.5 * wx + 0.25 * (wp + wq)))
     if Tr == np.inf:
         return T
@@ -102,7 +103,7 @@ def _arrival(
         gb, gc, w = (Tp - Tq) / b, (Tq - Tr) / c, 0.5 * wx + (wp + wq + wr) / 6.0
         rest = w * w - gb * gb - gc * gc
         if rest > 0.0:
-            s = np.sqrt(rest)
+            s = math.sqrt(rest)
             if 0.0 <= gc / c <= gb / b <= s / a:  # the ray through x meets the triangle p, q, r
                 T = min(T, Tp + a * s)
     return T
@@ -117,5 +118,5 @@ def _across(T1: float, T2: float, d: float, e: float, w: float) -> float:
     g = (T1 - T2) / e
     if g < 0.0 or g >= w:
         return np.inf
-    s = np.sqrt(w * w - g * g)
-    return float(T1 + d * s) if d * g <= e * s else np.inf
+    s = math.sqrt(w * w - g * g)
+    return T1 + d * s if d * g <= e * s else np.inf
