@@ -227,8 +227,9 @@ def cracked(
     inside = s.where(phase)
     points = (np.argwhere(inside) + 0.5) * edges
     near, which = cKDTree(seeds, boxsize=box).query(points, k=min(NEXT, len(seeds)))
-    between = seeds[which[:, :1]] - seeds[which[:, 1:]]
-    between -= box * np.round(between / np.where(box > 0, box, np.inf))
+    towards = seeds[which] - points[:, None]  # from the voxel to the nearest image of each point
+    towards -= box * np.round(towards / np.where(box > 0, box, np.inf))
+    between = towards[:, 1:] - towards[:, :1]
     to_plane = (near[:, 1:] ** 2 - near[:, :1] ** 2) / (2 * np.linalg.norm(between, axis=2))
     low, high = np.minimum(which[:, :1], which[:, 1:]), np.maximum(which[:, :1], which[:, 1:])
     _, pair = np.unique(low * len(seeds) + high, return_inverse=True)

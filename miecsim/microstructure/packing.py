@@ -160,7 +160,7 @@ def _compressed(packing: Packing, sizes: Sizes, wanted: int) -> Packing:
         centres = packing.pushed_apart(np.vstack([packing.centres, places]), every)
         if centres is not None:
             packing.keep(centres, every)
-        elif len(radii) > FINEST * len(every):
+        elif len(radii) > max(1, FINEST * len(every)):
             most = max(len(radii) // 3, 1)
         else:
             size = packing.distance.size

@@ -60,7 +60,7 @@ class Microstructure:
     @property
     def extent(self) -> Array:
         """Edge lengths of the whole picture [m], (dim,)."""
-        return np.array(self.shape) * np.array(self.voxel)
+        return np.asarray(np.array(self.shape) * np.array(self.voxel))
 
     def index(self, name: str) -> int:
         """Label of a phase. Raises InputError for a name that the picture does not have."""
