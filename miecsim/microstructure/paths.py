@@ -31,7 +31,8 @@ REFINE = {2: 3, 3: 1}
 class PathLengths:
     """Paths to the n reaction sites of a structure, and to every voxel.
 
-    cells (n, 2): the voxels left and right of each site, numbered x fastest. position (n, dim) [m] and area (n,) of each site: [m^2], in two dimensions [m], per depth of the section.
+    cells (n, 2): the voxels before and after each site along its axis, numbered x fastest. position (n, dim) [m] and
+    area (n,) of each site: [m^2], in two dimensions [m], per depth of the section.
     depth_ion, depth_eon (n,) [m]: distance from the side where ions, or electrons, come from.
     L_ion, L_eon (n,) [m]: L*, infinite where no path leads to. sigma_ion, sigma_eon [S/m]: the conductivities that L*
     is weighted with. map_ion, map_eon (shape of the picture) [m]: L* at the centres of the voxels.
