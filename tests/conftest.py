@@ -27,7 +27,11 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if UNDER_XDIST and collection_path == BENCHMARKS else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "compiled" in item.name:  # by one worker, so that no two of them compile the same kernel
+            item.add_marker(pytest.mark.xdist_group("compiled"))
     if config.getoption("markexpr"):
         return
     skip = pytest.mark.skip(reason="slow: run with `pytest -m slow`")

@@ -82,6 +82,7 @@ FOREIGN = re.compile(
     r"Traceback|pydantic|validation error|Input should|Field required|Extra inputs|<class|Error\(", re.I
 )
 ENORMOUS = 10**40
+SPOILT: set[Any] = set()  # what has been spoilt in another case already, of the tests or shipped
 
 
 def mutations(raw_text: str, seen: set[Any] | None = None, beside: bool = True) -> Iterator[tuple[str, KeyPath, str]]:

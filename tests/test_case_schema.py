@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import dumps, faults, mutations
+from mutations import SPOILT, dumps, faults, mutations
 
 from miecsim import case as c
 from miecsim.case import Case, apply_override, case_from_dict, case_from_text, load_case
@@ -22,7 +22,6 @@ from miecsim.errors import InputError
 
 EXAMPLES = Path(__file__).parent / "case_examples"
 NAMES = sorted(path.name for path in EXAMPLES.glob("*.toml"))
-SPOILT: set[Any] = set()  # what has been spoilt in another example already
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -175,6 +174,7 @@ def test_the_hash_knows_what_matters() -> None:
 # ---------------------------------------------------------------------------------------- one thing wrong
 
 
+@pytest.mark.xdist_group("spoilt")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_way_of_getting_a_key_wrong(name: str) -> None:
     text = (EXAMPLES / name).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mutations import faults, mutations
+from mutations import SPOILT, faults, mutations
 
 from miecsim.case import load_case
 from miecsim.results import RunRecord
@@ -44,13 +44,11 @@ def test_case_is_documented(case: Path) -> None:
     assert figures and all((case / figure).is_file() for figure in figures)
 
 
-SPOILT: set[Any] = set()  # what has been spoilt in another case already
-
-
+@pytest.mark.xdist_group("spoilt")
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_ways_of_getting_a_key_wrong_are_told(case: Path) -> None:
     """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line
-    each. Keys that an earlier case has, too, are left to the slow walk over all."""
+    each. Keys that an earlier case or example of the tests has, too, are left to the slow walk over all."""
     assert _faults(case, SPOILT, beside=False) == []
 
 

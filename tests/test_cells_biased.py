@@ -53,7 +53,7 @@ def step(name: str, i_app: float, seconds: float, start: mx.OperatingPoint, outp
 
 
 def test_resistance_under_current_is_the_slope_of_the_settled_overpotential() -> None:
-    system = cell(linear=True)
+    system = cell(linear=True, cells=4)
     rest = mx.rest_point(system)
     tight = mx.Tolerance(1e-8)
     # long enough for salt and particles to settle (slowest: 0.1 a^2/D); charge in equal amounts, so that the mean
@@ -76,7 +76,7 @@ def test_resistance_under_current_is_the_slope_of_the_settled_overpotential() ->
 
 @pytest.mark.parametrize("rested", [False, True], ids=["under current", "after a discharge"])
 def test_spectrum_is_the_transform_of_a_small_step_of_current(rested: bool) -> None:
-    system = cell(linear=False)
+    system = cell(linear=False, cells=4 if rested else 6)
     rest = mx.rest_point(system)
     tight = mx.Tolerance(1e-8)
     i_app, dI, seconds, window = -25.0, 5e-3, 700.0, 400.0
@@ -106,7 +106,7 @@ def test_spectrum_is_the_transform_of_a_small_step_of_current(rested: bool) -> N
 
 def test_lithium_is_conserved_over_cycles() -> None:
     """Discharge, rest and charge: cations in salt and particles, and anions, come back to within round-off."""
-    system = cell(linear=False)
+    system = cell(linear=False, cells=4)
     rest = mx.rest_point(system)
     steps = [step("d", -40.0, 900.0, rest), step("r", 0.0, 300.0, rest), step("c", 40.0, 900.0, rest)]
     trace = mx.solve_transient(rest, steps)

@@ -319,7 +319,8 @@ def test_blocked_carriers_between_drift_and_diffusion(kernel):
     problem = drift_and_diffusion(12, [1e-9, 1e-3, 1.0, 1e4])
     response = plain.response if kernel == "plain" else compiled().response
     references = [exact(problem, f) for f in range(4)]
-    z = response(*problem)[:, 0, 0]
+    chain, ends, *others = problem
+    z = response(chain, twice(ends), *others)[:, 0, 0]
     assert max(relative(*pair) for pair in zip(z, references, strict=True)) <= 1e-12
     if kernel == "plain":
         x, error = plain.refined_profile(*problem)
@@ -384,7 +385,7 @@ def test_floating_chain_is_not_finite_and_does_not_raise(kernel):
 @pytest.mark.parametrize("kernel", ["plain", "compiled"])
 def test_frequency_that_is_not_finite_spoils_no_other(kernel):
     response = plain.response if kernel == "plain" else compiled().response
-    chain, ends, omega, extra, joined = random_problem(9, 3, 1, 1, 150)
+    chain, ends, omega, extra, joined = random_problem(9, 3, 1, 2, 150)
     good = response(chain, ends, omega, extra, joined)
     spoilt = extra.copy()
     spoilt[:, 3] = np.nan
@@ -396,12 +397,21 @@ def test_frequency_that_is_not_finite_spoils_no_other(kernel):
 # ---------------------------------------------------------------- the compiled twin
 
 
+def twice(ends):
+    """With a second measurement, equal to the first: of a shape that is compiled for other tests."""
+    return replace(ends, c_first=np.repeat(ends.c_first, 2, axis=1), c_last=np.repeat(ends.c_last, 2, axis=1))
+
+
 def compiled():
     return pytest.importorskip("miecsim.solvers.chain_compiled", exc_type=ImportError)
 
 
 @pytest.mark.parametrize("junctions", [False, True])
-@pytest.mark.parametrize(("m", "p", "q"), [(1, 1, 1), (2, 1, 2), (3, 1, 1), (4, 2, 1)])
+@pytest.mark.parametrize(
+    ("m", "p", "q"),
+    # every shape is a kernel to compile, for half a minute: by default those that other tests need, too
+    [(1, 1, 1), (2, 1, 2), (2, 2, 3), (3, 1, 2), pytest.param(4, 2, 1, marks=pytest.mark.slow)],
+)
 def test_compiled_equals_numpy(m, p, q, junctions):
     for n, n_f in ((1, 1), (40, 60), (9, 130)):
         problem = random_problem(n, m, p, q, n_f, seed=m, junctions=junctions)
@@ -415,9 +425,7 @@ def test_compiled_equals_numpy(m, p, q, junctions):
 @pytest.mark.parametrize("R1", [100.0, 1e14, 1e-10])
 def test_compiled_keeps_the_digits(R1):
     chain, ends, omega, extra, _ = problem = floating_rail(R1, 0)
-    # A second measurement, equal to the first, so that a kernel compiled above serves.
-    twice = replace(ends, c_first=np.repeat(ends.c_first, 2, axis=1), c_last=np.repeat(ends.c_last, 2, axis=1))
-    z = compiled().response(chain, twice, omega, extra)
+    z = compiled().response(chain, twice(ends), omega, extra)
     assert relative(z[0, 0, 0], exact(problem, 0)) <= 1e-11
     assert z[0, 0, 0] == z[0, 1, 0]
 

@@ -120,7 +120,7 @@ def test_known_current(solved: tuple[OperatingPoint, np.ndarray], method: str) -
     np.testing.assert_allclose(spectrum.Z, exact, rtol=TOLERANCE)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 def test_condensed_line(solved: tuple[OperatingPoint, np.ndarray], compiled: bool) -> None:
     """All rails kept, particles eliminated: the chain kernels."""
     point, exact = solved
@@ -313,7 +313,7 @@ def test_a_tree_of_another_form_is_not_condensed() -> None:
     assert other.condensed is None
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 def test_shells_against_their_matrix(compiled: bool) -> None:
     """y of a chain of shells whose conductances differ from side to side, against the inverse of its matrix."""
     rng = np.random.default_rng(3)

@@ -105,7 +105,15 @@ def test_cell_meets_both_its_conditions(psi, half):
     assert -cell.charge == pytest.approx(float(wall) * SALT.permittivity * unit / lam, rel=1e-13)
 
 
-@pytest.mark.parametrize(("psi", "half"), [(1.3, 2.1), (7.0, 3.3), (25.0, 3.1), (0.4, 0.7), (2.1, 6.7)])
+@pytest.mark.parametrize(
+    ("psi", "half"),
+    [
+        (1.3, 2.1),
+        (7.0, 3.3),
+        (0.4, 0.7),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in [(25.0, 3.1), (2.1, 6.7)]),
+    ],
+)
 def test_cell_capacitance_is_the_slope_of_its_charge(psi, half):
     """Both conditions solved anew at 22 digits for two voltages beside the one asked for."""
     cell = fs.finite_cell(2 * half * SALT.debye_length, 2 * psi * SALT.unit, SALT)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import miecsim as mx
@@ -22,6 +22,7 @@ L, T, W = 3.7e-3, 1.9e-3, 0.83e-3  # along x, y, z
 # ---------------------------------------------------------------------------------------------------- cell widths
 
 
+@settings(max_examples=40)
 @given(
     positions=st.lists(st.floats(-0.3, 1.3), min_size=1, max_size=4),
     size=st.floats(1e-5, 0.05),

@@ -73,8 +73,7 @@ def test_plateau_with_space_charge_rises_and_flattens_as_the_debye_length_shrink
         assert plateau.slope == pytest.approx(slope, rel=1e-6)
 
 
-@pytest.mark.parametrize("demand", [1.2, -40.0, 1e6])
-@pytest.mark.parametrize("z", [1, 2])
+@pytest.mark.parametrize(("z", "demand"), [(1, 1.2), (2, -40.0), (1, 1e6)])
 def test_current_beyond_the_limit_ends_in_one_line_with_the_largest(z: int, demand: float) -> None:
     system, told = _salt(z), []
     with pytest.raises(UnreachedError) as error:

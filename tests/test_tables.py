@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from miecsim.commands.table import experiment_table, summary_tables
-from miecsim.results import ExperimentRecord
+from miecsim.results import ExperimentRecord, Quantity
 from miecsim.techniques.record import Compared, TechniqueRecord
 
 
@@ -57,6 +57,24 @@ def test_tables_are_whole_at_eighty_columns() -> None:
     assert all(study.name in shown for study in studies)
     one = summary_tables(replace(synthetic.run(), studies=studies), 400)
     assert len(one) == 1 and len(one[0].columns) == 8
+
+
+def test_a_table_leaves_out_what_none_of_its_studies_has() -> None:
+    """A figure of the last of seven studies stands in the last table alone, with a dash for what that lacks."""
+    study = synthetic.run().studies[0]
+    studies = [replace(study, name=f"electrons_{k}_times_as_fast_as_ions") for k in range(1, 8)]
+    studies[-1] = replace(studies[-1], summary={"capacity": Quantity(3.1, "A h")})
+    *others, last = summary_tables(replace(synthetic.run(), studies=tuple(studies)), 80)
+    assert all("capacity" not in cells(table)[0] for table in others)
+    assert all(cells(table)[0] == cells(others[0])[0] != [] for table in others)
+    assert [row[-1] for row in cells(last)[:1]] == ["capacity"] and "3.1" in cells(last)[-1][-1]
+
+
+def test_a_protocol_has_no_textbook() -> None:
+    pairs = [Compared("voltage", 1.8e-3, 1.7e-3, "V", "hold, step 1")]
+    table = experiment_table(ExperimentRecord("a", "run", TechniqueRecord("protocol", {}, tuple(pairs))))
+    assert [column.header for column in table.columns] == ["quantity", "in time", "compared with", "error", "how"]
+    assert [column.header for column in table_of(pairs).columns][1:3] == ["textbook", "true"]
 
 
 def printed(table: Table) -> str:

@@ -122,7 +122,7 @@ def test_ceria_is_left_by_the_formula_where_reduction_passes_the_dopant() -> Non
     )
     model = mixed_conductor([ChargedLayer("ceria", 7.3e-4, carriers)], temperature=kelvin)
     E = np.linspace(0.0, 1.3, 53)
-    record = hebb_wagner(model, E, ion="vacancy", cells=60, reference=0.21 * 101325.0)
+    record = hebb_wagner(model, E, ion="vacancy", cells=30, reference=0.21 * 101325.0)
     low = 0.21 * 101325.0 * np.exp(-4 * E / thermal_voltage(kelvin))
     _, sigma_e = ceria_conductivities(ceria_defects(low, dopant, K), D_v, D_e, kelvin)
     sigma = record.tables["conductivity"]

@@ -176,7 +176,7 @@ def as_line(drawn, cross):
     return z1, z2, z12, z_f, 10**length
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_random_stacks_and_terminations(data):
     """One to three layers, interfaces between them, up to three ports, links, cross conductivity: exp(A L) agrees."""
@@ -195,7 +195,7 @@ def test_random_stacks_and_terminations(data):
     assert relative(tlm.two_terminal(ports), exact) < 1e-12
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(layer, layer, st.floats(-0.98, 0.98), st.lists(contact, min_size=2, max_size=4, unique_by=lambda c: c[1:3]))
 def test_cross_conductivity(first, second, cross, contacts):
     """The common resistance, which keeps every leak, and z12 inside the layers give the exact result."""

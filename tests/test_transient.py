@@ -27,7 +27,7 @@ IN_TIME = [name for name in systems.ALL if name != "cross"]  # an admittance wit
 def test_jacobian_in_time(name: str, dimension: int) -> None:
     """dF/dy + cj dF/dy' against central differences at a random state, every kind of element and contact."""
     system = systems.ALL[name](dimension)
-    form = form_of(system, Step("any", {"A": voltage(Ramp(0.0, 0.3))}, 1.0), (1e-3, 1e3))
+    form = form_of(system, Step("any", {"A": voltage(Ramp(0.0, 0.3))}, 1.0), (1e-1, 1e1))
     rng = np.random.default_rng(0)
     n, m = system.nodes.n, system.n_fields
     y = 1e-3 * rng.normal(size=form.size)
@@ -60,7 +60,7 @@ def test_charge_is_conserved_and_the_end_is_the_steady_state(name: str) -> None:
         Step("rest", {"A": current(0.0)}, 0.4),
         Step("long", {"A": voltage(0.03)}, 1e6),
     ]
-    trace = solve_transient(point, protocol, tolerance=Tolerance(1e-4))
+    trace = solve_transient(point, protocol, tolerance=Tolerance(1e-4), fastest=1e3)
     assert trace.conservation < 1e-9
     # a current onto a metal plate is a derivative, known to the tolerance of the time steps only
     assert np.max(np.abs(trace.current.sum(axis=1))) < 1e-5 * np.abs(trace.current).max()
@@ -98,7 +98,9 @@ SWUNG = {
 
 
 SWINGS = [
-    pytest.param(name, swing, marks=[pytest.mark.slow] if swing in (3e-5, 0.5) else [])
+    pytest.param(
+        name, swing, marks=[pytest.mark.slow] if swing in (3e-5, 0.5) or (name, swing) == ("composite", 1e-7) else []
+    )
     for swing in (1e-7, 3e-5, 2e-2, 0.5)
     for name in SWUNG
     if name != "composite" or swing in (1e-7, 2e-2)
@@ -291,7 +293,7 @@ def supported() -> System:
         ("A", mx.Contact("left", "divalent", mx.Reversible())), ("B", mx.Contact("right", "divalent", mx.Reversible()))
     )
     layer = mx.ChargedLayer("electrolyte", 30e-6, carriers)
-    return mx.build_system(mx.mixed_conductor([layer]), wiring, mesh=mx.Mesh(cells=30, grading=100.0))
+    return mx.build_system(mx.mixed_conductor([layer]), wiring, mesh=mx.Mesh(cells=15, grading=100.0))
 
 
 def test_a_majority_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +306,7 @@ def test_a_majority_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
         Step("back", {"A": voltage(0.03)}, 0.1, outputs=(0.01,)),
     ]
     form = form_of(system, protocol[0], (1e-3, 1e3))
-    assert np.array_equal(form.total.target[form.total.target >= 0] % 4, np.zeros(90))  # of all carriers in 30 cells
+    assert np.array_equal(form.total.target[form.total.target >= 0] % 4, np.zeros(45))  # of all carriers in 15 cells
     trace = solve_transient(point, protocol)
     depleted = trace.state[2]
     steady = mx.solve_steady(system, {"A": V})
@@ -339,7 +341,7 @@ def salt(cells: int) -> tuple[System, float, float, float]:
 def test_a_run_that_cannot_go_on_stops_at_sands_time() -> None:
     """Above the limiting current the salt is used up at tau = pi D (F c0/(2 i (1 - t_+)))^2 (Sand 1901): the run ends
     there in one line, with what it reached."""
-    system, c0, D, D_salt = salt(160)
+    system, c0, D, D_salt = salt(80)
     t_minus = 2.3 / 3.3
     i = 6.0 * 4 * FARADAY * D * c0 / 430e-6
     sand = np.pi * D_salt * (FARADAY * c0 / (2 * i * t_minus)) ** 2

@@ -22,6 +22,7 @@ from miecsim.verify.run import FAMILIES, proofs_of, run_proofs, select
 from miecsim.verify.samples import kramers_kronig_error
 
 QUICK = Settings(quick=True)
+SHARED = pytest.mark.xdist_group("every_row")  # found once, by one worker
 FIELDS = {
     *("id", "title", "family", "equation", "source", "value", "reference", "printed", "unit", "error", "tolerance"),
     *("order", "passed", "seconds", "note"),
@@ -60,10 +61,12 @@ def cli(monkeypatch, capsys):
 # --- the proofs -----------------------------------------------------------------------------------
 
 
+@SHARED
 def test_every_proof_holds(every_row):
     assert [f"{row.id}: {row.error} {row.note}" for row in every_row.values() if not row.passed] == []
 
 
+@SHARED
 def test_every_row_is_complete(every_row):
     assert len(every_row) == len({row.id for row in every_row.values()}) > 150
     for row in every_row.values():
@@ -77,6 +80,7 @@ def test_every_row_is_complete(every_row):
             assert abs(row.order - 2) <= 0.1
 
 
+@SHARED
 def test_what_is_proven(every_row):
     for name in tlm.CONFIGURATIONS:
         for kind in ("continuum", "ladder", "direct_current"):
@@ -89,6 +93,7 @@ def test_what_is_proven(every_row):
         assert any(row_id.startswith(f"published_errors.{error}.") for row_id in every_row)
 
 
+@SHARED
 def test_misprints_are_told_apart(every_row):
     for row in every_row.values():
         if row.family == "published_errors":

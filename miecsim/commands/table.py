@@ -50,11 +50,14 @@ MOST_WITH_MEANING = 2
 MOST_ROWS = 12
 # Errors from here on are told as a ratio.
 MANYFOLD = 10.0
+# What is compared with what: a method's reading with the truth of the model; a protocol's record with the steady state,
+# the cell at rest, or what passed the other terminals.
+HEADINGS = {"protocol": ("in time", "compared with")}
 
 
 def summary_tables(record: RunRecord, width: int) -> list[Table]:
     """One row per figure, one column per study; more tables below each other where the studies do not fit into `width`
-    characters."""
+    characters, each without the figures that none of its studies has."""
     names = sorted(dict.fromkeys(name for study in record.studies for name in study.summary), key=_rank)
     left = width - _GAP - max((len(name) for name in names), default=0)
     tables: list[Table] = []
@@ -67,7 +70,7 @@ def summary_tables(record: RunRecord, width: int) -> list[Table]:
         few = len(record.studies) <= MOST_WITH_MEANING
         if few:
             table.add_column("meaning", style="dim", overflow="fold")
-        for name in names:
+        for name in (name for name in names if any(name in study.summary for study in group)):
             cells = [_cell(study.summary.get(name)) for study in group]
             table.add_row(name, *cells, *([_meaning(name, record)] if few else []))
         tables.append(table)
@@ -138,7 +141,8 @@ def checked(check: Mapping[str, Any]) -> str:
 
 
 def experiment_table(experiment: ExperimentRecord) -> Table:
-    """What the textbook's analysis of an experiment reads beside what is true of the model.
+    """What the textbook's analysis of an experiment reads beside what is true of the model; of a protocol, what it gave
+    in time beside what that is compared with.
 
     Where more than MOST_ROWS figures are compared, those of one analysis share a row with their ranges, the two ends
     of each below one another.
@@ -146,7 +150,7 @@ def experiment_table(experiment: ExperimentRecord) -> Table:
     title = f"Experiment {experiment.name}: {experiment.record.technique}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("quantity", min_width=_longest(one.quantity for one in experiment.record.compared))
-    for column in ("textbook", "true", "error"):
+    for column in (*HEADINGS.get(experiment.record.technique, ("textbook", "true")), "error"):
         table.add_column(column, justify="right", no_wrap=True)
     compared = experiment.record.compared
     table.add_column("how", style="dim", overflow="fold", min_width=_longest(one.how for one in compared))

@@ -108,9 +108,11 @@ def around(length: float, marks: Sequence[tuple[float, float]], growth: float, l
 def _followed(a: float, b: float, at: Array, size: Array, slope: float, largest: float) -> Array:
     """Edges from a to b whose distances follow h: the curve dx/dn = h(x) in steps of 1/16 cell, at whole numbers of
     n scaled to end at b."""
+    # so few, and asked so often, that arrays are slower
+    marks: list[tuple[float, float]] = list(zip(at.tolist(), size.tolist(), strict=True))
 
     def wanted(x: float) -> float:
-        return min(largest, float(np.min(size + slope * np.abs(x - at))))
+        return min(largest, min(h + slope * abs(x - p) for p, h in marks))
 
     part = 1 / 16
     x = [a]

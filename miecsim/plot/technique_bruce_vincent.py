@@ -9,20 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import decade_limits, decades, impedance_display
-from miecsim.plot.style import COLOURS, DOUBLE, REFERENCE, legend, legend_height, panels, place_label, series, style
+from miecsim.plot.style import COLOURS, DOUBLE, REFERENCE, legend, legend_height, panels, series, style
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.record import TechniqueRecord
 
 LEFT, RIGHT, GAP, HEIGHT = 1.35, 0.3, 1.6, 4.6  # cm
+ROOM = (DOUBLE - LEFT - RIGHT - 2 * GAP) / 3  # cm, of one of three axes side by side
 EARLIEST = 1e-6  # of the run: from where the current is drawn
 
 
 def technique_bruce_vincent(record: TechniqueRecord) -> Figure:
     """Current of each step over its first one; spectra at rest (open circles) and polarised; t_+ as read (circles) and
     with the interfaces known (squares), its true value dashed. InputError for the record of another technique."""
-    if record.technique != "bruce_vincent":
-        raise InputError(f'figure of the Bruce-Vincent method: read a record of "{record.technique}"')
+    expect(record, "bruce_vincent", "the Bruce-Vincent method")
     V = record.tables["steps"]["voltage"][0]
     with style():
         handles = [Line2D([], [], color=_colour(k), label=f"{1e3 * v:.4g} mV") for k, v in enumerate(V)]
@@ -30,12 +30,12 @@ def technique_bruce_vincent(record: TechniqueRecord) -> Figure:
             Line2D([], [], label=label, **_mark(k)) for k, label in enumerate(("t₊ as read", "interfaces known"))
         ]
         handles.append(Line2D([], [], label="true t₊", **REFERENCE))
-        right = RIGHT + 2 * (_room() + GAP)
+        right = RIGHT + 2 * (ROOM + GAP)
         figure, (left,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=right, top=legend_height(len(handles), 6))
         _currents(left, record)
-        middle = _beside(figure, left)
+        middle = beside(figure, left, left, GAP, ROOM)
         _spectra(middle, record)
-        _numbers(_beside(figure, middle), record)
+        _numbers(beside(figure, middle, middle, GAP, ROOM), record)
         legend(figure, handles, columns=6, left=LEFT)
     return figure
 
@@ -46,18 +46,6 @@ def _colour(k: int) -> str:
 
 def _mark(k: int) -> dict[str, Any]:
     return series(k) | {"color": "black", "markeredgecolor": "black", "linewidth": 0.6}
-
-
-def _room() -> float:
-    """Width of one of three axes side by side [cm]."""
-    return (DOUBLE - LEFT - RIGHT - 2 * GAP) / 3
-
-
-def _beside(figure: Figure, left: Axes) -> Axes:
-    box = left.get_position()
-    axes = figure.add_axes((box.x1 + GAP / DOUBLE, box.y0, _room() / DOUBLE, box.height))
-    place_label(axes, GAP - 0.1, _room())
-    return axes
 
 
 def _currents(axes: Axes, record: TechniqueRecord) -> None:
@@ -92,7 +80,7 @@ def _spectra(axes: Axes, record: TechniqueRecord) -> None:
         axes.plot(x, -y, color=colour, markersize=2.6, **marks)
         span = max(span, 1.06 * float(x.max()))
     axes.set_xlim(0, span)
-    axes.set_ylim(-0.04 * span, span * (HEIGHT / _room() - 0.04))
+    axes.set_ylim(-0.04 * span, span * (HEIGHT / ROOM - 0.04))
     axes.set_xlabel(f"Re Z / {shown.unit}, circles at rest")
     axes.set_ylabel(f"−Im Z / {shown.unit}")
 

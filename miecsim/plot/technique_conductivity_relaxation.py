@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import decade_limits, decades
 from miecsim.plot.style import GREY, REFERENCE, SINGLE, SMALL, legend, legend_height, panels, series, style
+from miecsim.plot.technique_common import expect
 from miecsim.techniques.record import TechniqueRecord
 
 LEFT = 1.6  # cm
@@ -19,8 +19,7 @@ def technique_conductivity_relaxation(record: TechniqueRecord) -> Figure:
 
     InputError for the record of another technique.
     """
-    if record.technique != "conductivity_relaxation":
-        raise InputError(f'figure of conductivity relaxation: read a record of "{record.technique}"')
+    expect(record, "conductivity_relaxation", "conductivity relaxation")
     table = record.tables["relaxation"]
     t, g, fitted = (table[name][0][1:] for name in ("time", "normalised", "fitted"))
     readings = series(0) | {"linestyle": "none", "markersize": 2.8}

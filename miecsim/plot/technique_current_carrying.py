@@ -9,40 +9,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import Display, impedance_display, scaled
-from miecsim.plot.style import DOUBLE, GREY, SMALL, legend, legend_height, panels, place_label, series, style
+from miecsim.plot.style import DOUBLE, GREY, SMALL, legend, legend_height, panels, series, style
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.current_carrying import BY_EXCESS, BY_STEADY
 from miecsim.techniques.record import Table, TechniqueRecord
 
 LEFT, RIGHT, GAP, HEIGHT = 1.35, 0.4, 1.75, 5.2  # cm
+ROOM = (DOUBLE - LEFT - RIGHT - GAP) / 2  # cm, of one of two axes side by side
 CELLS = (("ee", "electrons' contacts"), ("ii", "ions' contacts"))
 
 
 def technique_current_carrying(record: TechniqueRecord) -> Figure:
     """Left: voltage over current with the lines of R_ee and R_ii. Right: spectra of both cells, with direct current as
     filled marks and the common resistance at high frequency as a grey line. InputError for another record."""
-    if record.technique != "current_carrying_electrode":
-        raise InputError(f'figure of the current-carrying electrode: read a record of "{record.technique}"')
+    expect(record, "current_carrying_electrode", "the current-carrying electrode")
     with style():
         handles = [Line2D([], [], label=label, **series(k)) for k, (_, label) in enumerate(CELLS)]
-        figure, (left,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=RIGHT + _room() + GAP, top=legend_height(2, 2))
+        figure, (left,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=RIGHT + ROOM + GAP, top=legend_height(2, 2))
         _lines(left, record)
-        _spectra(_beside(figure, left), record)
+        _spectra(beside(figure, left, left, GAP, ROOM), record)
         legend(figure, handles, columns=2, left=LEFT)
     return figure
-
-
-def _room() -> float:
-    """Width of one of two axes side by side [cm]."""
-    return (DOUBLE - LEFT - RIGHT - GAP) / 2
-
-
-def _beside(figure: Figure, left: Axes) -> Axes:
-    box = left.get_position()
-    axes = figure.add_axes((box.x1 + GAP / DOUBLE, box.y0, _room() / DOUBLE, box.height))
-    place_label(axes, GAP - 0.1, _room())
-    return axes
 
 
 def _lines(axes: Axes, record: TechniqueRecord) -> None:
@@ -96,6 +84,6 @@ def _spectra(axes: Axes, record: TechniqueRecord) -> None:
     )
     span = 1.06 * shown.factor * largest
     axes.set_xlim(0, span)
-    axes.set_ylim(-0.04 * span, span * (HEIGHT / _room() - 0.04))
+    axes.set_ylim(-0.04 * span, span * (HEIGHT / ROOM - 0.04))
     axes.set_xlabel(f"Re Z / {shown.unit}")
     axes.set_ylabel(f"−Im Z / {shown.unit}")

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import Display, decade_limits, decades, impedance_display
-from miecsim.plot.style import DOUBLE, REFERENCE, legend, legend_height, panels, place_label, series, style
+from miecsim.plot.style import DOUBLE, REFERENCE, legend, legend_height, panels, series, style
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.dc_polarisation import ELECTRON_BLOCKED, ION_BLOCKED, STEADY
 from miecsim.techniques.record import TechniqueRecord
 
 LEFT, RIGHT, GAP, HEIGHTS = 1.35, 0.4, 1.75, (3.6, 2.6)  # cm
+ROOM = (DOUBLE - LEFT - RIGHT - GAP) / 2  # cm, of one of two columns
 LEAST = 1e-5  # the smallest error that is drawn
 CELLS = ((ION_BLOCKED, "eon", "R_ion_blocked"), (ELECTRON_BLOCKED, "ion", "R_electron_blocked"))
 
@@ -24,32 +25,19 @@ def technique_dc_polarisation(record: TechniqueRecord) -> Figure:
     """Left: V/I of both cells over the time since the step, with L/(sigma A) of the carrier that passes dashed; below,
     the magnitude of the error of its conductivity. Right: the spectra of both cells, direct current as filled marks.
     InputError for the record of another technique."""
-    if record.technique != "dc_polarisation":
-        raise InputError(f'figure of dc polarisation: read a record of "{record.technique}"')
+    expect(record, "dc_polarisation", "dc polarisation")
     with style():
         handles = [Line2D([], [], label=name, **series(k)) for k, (name, _, _) in enumerate(CELLS)]
         handles.append(Line2D([], [], label="L / (σ A), true", **REFERENCE))
-        right = RIGHT + _room() + GAP
+        right = RIGHT + ROOM + GAP
         figure, (course, error) = panels(DOUBLE, HEIGHTS, left=LEFT, right=right, top=legend_height(3, 3))
         largest = max(record.figure(name).true for _, _, name in CELLS)
         shown = impedance_display(record.tables["spectra"]["Z real, ion-blocked"][1], largest)
         _course(course, record, shown)
         _errors(error, record)
-        _spectra(_beside(figure, course, error), record, shown)
+        _spectra(beside(figure, course, error, GAP, ROOM), record, shown)
         legend(figure, handles, columns=3, left=LEFT)
     return figure
-
-
-def _room() -> float:
-    """Width of one of two columns [cm]."""
-    return (DOUBLE - LEFT - RIGHT - GAP) / 2
-
-
-def _beside(figure: Figure, upper: Axes, lower: Axes) -> Axes:
-    top, bottom = upper.get_position(), lower.get_position()
-    axes = figure.add_axes((top.x1 + GAP / DOUBLE, bottom.y0, _room() / DOUBLE, top.y1 - bottom.y0))
-    place_label(axes, GAP - 0.1, _room())
-    return axes
 
 
 def _course(axes: Axes, record: TechniqueRecord, shown: Display) -> None:
@@ -96,7 +84,7 @@ def _spectra(axes: Axes, record: TechniqueRecord, shown: Display) -> None:
         axes.plot(x, -y, **look)
         direct = shown.factor * record.figure(quantity, STEADY).textbook
         axes.plot([direct], [0.0], **look | {"markerfacecolor": look["color"], "linestyle": "none", "markersize": 4.2})
-    tall = (sum(HEIGHTS) + 0.25) / _room()  # equal scales of both axes
+    tall = (sum(HEIGHTS) + 0.25) / ROOM  # equal scales of both axes
     span = 1.06 * shown.factor * max(record.figure(q).true for _, _, q in CELLS)
     axes.set_xlim(0, span)
     axes.set_ylim(-0.04 * span, span * (tall - 0.04))

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import PREFIXES, decade_limits, decades, length_display, log_values, prefix_power, value_limits
 from miecsim.plot.style import (
     COLOURS,
@@ -24,6 +23,7 @@ from miecsim.plot.style import (
     series,
     style,
 )
+from miecsim.plot.technique_common import expect
 from miecsim.techniques.formulas_probe import four_line_slab
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array
@@ -41,8 +41,7 @@ def technique_four_line_probe(record: TechniqueRecord) -> Figure:
     slab where only that differs. For a probe that is moved along a slab of several layers: what each formula reads,
     the true conductivity and the joints, over the position of the probe's middle. InputError for the record of another
     technique."""
-    if record.technique != "four_line_probe":
-        raise InputError(f'figure of the four-line probe: read a record of "{record.technique}"')
+    expect(record, "four_line_probe", "the four-line probe")
     table = {name: values for name, (values, _) in record.tables["readings"].items()}
     moved = np.ptp(table["thickness"]) == 0 and np.ptp(table["position"]) > 0
     if moved and record.tables["slab"]["end"][0].size > 1:

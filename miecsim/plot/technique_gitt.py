@@ -25,10 +25,10 @@ from miecsim.plot.style import (
     legend,
     legend_height,
     panels,
-    place_label,
     series,
     style,
 )
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array
 
@@ -58,15 +58,15 @@ def technique_gitt(record: TechniqueRecord) -> Figure:
 
     InputError for the record of another technique.
     """
-    if record.technique != "gitt":
-        raise InputError(f'figure of GITT: read a record of "{record.technique}"')
+    expect(record, "gitt", "GITT")
     with style():
         handles = [Line2D([], [], label=label, **_look(i)) for i, (_, label) in enumerate(ANALYSES)]
         handles.append(Line2D([], [], label="true", **REFERENCE))
         top = legend_height(len(handles), 4)
         width = (DOUBLE - LEFT - RIGHT - 2 * GAP) / 3
         figure, (train,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=DOUBLE - LEFT - width, top=top)
-        pulse, diffusivity = (_beside(figure, train, i, width) for i in (1, 2))
+        pulse = beside(figure, train, train, GAP, width, clear=0.15)
+        diffusivity = beside(figure, pulse, pulse, GAP, width, clear=0.15)
         _draw_train(train, record)
         _draw_pulse(pulse, record)
         _draw_diffusivity(diffusivity, record)
@@ -76,13 +76,6 @@ def technique_gitt(record: TechniqueRecord) -> Figure:
 
 def _look(index: int) -> dict[str, Any]:
     return series(index) | {"linewidth": 0.6}
-
-
-def _beside(figure: Figure, first: Axes, index: int, width: float) -> Axes:
-    box = first.get_position()
-    axes = figure.add_axes((box.x0 + index * (width + GAP) / DOUBLE, box.y0, width / DOUBLE, box.height))
-    place_label(axes, GAP - 0.15, width)
-    return axes
 
 
 def _limits(axes: Axes, x: Array, y: Array) -> None:
@@ -147,8 +140,7 @@ def gitt_map(record: TechniqueRecord) -> Figure:
     """The map of `gitt_error_map`: |error| of Weppner and Huggins' D over pulse length and particle size, between the
     computed points (dots) by monotone cubics in ln t and ln a; dashed lines of constant D t/a^2; squares where a
     transient was run, filled with its own error. InputError for the record of another technique."""
-    if record.technique != "gitt_error_map":
-        raise InputError(f'error map of GITT: read a record of "{record.technique}"')
+    expect(record, "gitt_error_map", "GITT's errors")
     table = record.tables["map"]
     t, a = np.unique(table["pulse"][0]), np.unique(table["size"][0])
     if t.size < 2 or a.size < 2:

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import decade_limits, decades
-from miecsim.plot.style import COLOURS, DOUBLE, REFERENCE, legend, legend_height, panels, place_label, style
+from miecsim.plot.style import COLOURS, DOUBLE, REFERENCE, legend, legend_height, panels, style
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array
 
 LEFT, RIGHT, GAP, HEIGHT = 1.35, 0.3, 1.75, 5.2  # cm
+ROOM = (DOUBLE - LEFT - RIGHT - GAP) / 2  # cm, of one of two axes side by side
 FROM = 1e-4  # of a step: from where it is drawn
 LEAST = 1e-4  # of the largest current drawn: the tail where steps end
 FIT: dict[str, Any] = {"linewidth": 2.4, "alpha": 0.35}
@@ -31,8 +32,7 @@ def technique_pitt(record: TechniqueRecord) -> Figure:
     to follow at once: flat on the left where Cottrell's law holds, straight on the right in the tail. InputError for
     the record of another technique.
     """
-    if record.technique != "pitt":
-        raise InputError(f'figure of PITT: read a record of "{record.technique}"')
+    expect(record, "pitt", "PITT")
     volts = record.tables["steps"]["potential"][0]
     with style():
         colours = [COLOURS[k % len(COLOURS)] for k in range(volts.size)]
@@ -43,8 +43,8 @@ def technique_pitt(record: TechniqueRecord) -> Figure:
         handles.append(Line2D([], [], color="black", label="fit", **FIT))
         handles.append(Line2D([], [], label="no resistance, true D", **REFERENCE))
         top = legend_height(len(handles), 5)
-        figure, (left,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=RIGHT + _room() + GAP, top=top)
-        right = _beside(figure, left)
+        figure, (left,) = panels(DOUBLE, [HEIGHT], left=LEFT, right=RIGHT + ROOM + GAP, top=top)
+        right = beside(figure, left, left, GAP, ROOM)
         curves = [_curves(record, k) for k in range(volts.size)]
         for colour, (raw, fit, at_once) in zip(colours, curves, strict=True):
             for (t, rate), how in ((fit, {"color": colour, **FIT}), (at_once, REFERENCE), (raw, {"color": colour})):
@@ -53,18 +53,6 @@ def technique_pitt(record: TechniqueRecord) -> Figure:
         _axes(left, right, [raw for raw, _, _ in curves])
         legend(figure, handles, columns=5, left=LEFT)
     return figure
-
-
-def _room() -> float:
-    """Width of one of two axes side by side [cm]."""
-    return (DOUBLE - LEFT - RIGHT - GAP) / 2
-
-
-def _beside(figure: Figure, left: Axes) -> Axes:
-    box = left.get_position()
-    axes = figure.add_axes((box.x1 + GAP / DOUBLE, box.y0, _room() / DOUBLE, box.height))
-    place_label(axes, GAP - 0.1, _room())
-    return axes
 
 
 def _curves(record: TechniqueRecord, k: int) -> tuple[Curve, Curve, Curve]:

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from miecsim.errors import InputError
 from miecsim.plot.nyquist import nyquist_axes
 from miecsim.plot.scales import Display, decades, impedance_display, length_display, scaled, value_limits, with_prefix
 from miecsim.plot.style import (
@@ -29,6 +28,7 @@ from miecsim.plot.style import (
     readable,
     style,
 )
+from miecsim.plot.technique_common import expect
 from miecsim.plot.window import nyquist_window
 from miecsim.techniques.record import Table, TechniqueRecord
 from miecsim.typing import Array, Bools
@@ -51,8 +51,7 @@ def technique_protocol(record: TechniqueRecord) -> Figure:
     and spectra at the kept instants, the steady state that each tends to dashed, a cell at rest with the same content
     thin. Points of a spectrum are open where the state moves by more than 1 % within their period. InputError for the
     record of another technique."""
-    if record.technique != "protocol":
-        raise InputError(f'figure of a protocol: read a record of "{record.technique}"')
+    expect(record, "protocol", "a protocol")
     tables = record.tables
     lasting = _lasting(record)
     parts = ["time", *(["capacity"] if lasting else []), *(name for name in ("profiles", "spectra") if name in tables)]

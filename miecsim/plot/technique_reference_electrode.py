@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from miecsim.errors import InputError
 from miecsim.plot.scales import length_display, scaled, with_prefix
 from miecsim.plot.style import (
     BLUE,
@@ -23,13 +22,14 @@ from miecsim.plot.style import (
     legend,
     legend_height,
     panels,
-    place_label,
     style,
 )
+from miecsim.plot.technique_common import beside, expect
 from miecsim.techniques.record import Table, TechniqueRecord
 from miecsim.typing import Array, Complex
 
 LEFT, RIGHT, GAP, HEIGHTS = 1.35, 0.3, 1.75, (3.6, 3.0)  # cm
+ROOM = (DOUBLE - LEFT - RIGHT - GAP) / 2  # cm, of one of two columns
 RAILS = (("Phi_ion", "Φ_ion", BLUE), ("Phi_eon", "Φ_eon", VERMILLION))
 OPEN: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "white"}
 
@@ -39,8 +39,7 @@ def technique_reference_electrode(record: TechniqueRecord) -> Figure:
     reaction, circles from the curvature of readings. Right, with frequencies: magnitude and phase of the reaction
     along the electrode at the lowest, middle and highest, with a gap where it is rounding. Dashed black lines are the
     two-rail line. InputError for the record of another technique."""
-    if record.technique != "reference_electrode":
-        raise InputError(f'figure of the reference electrode: read a record of "{record.technique}"')
+    expect(record, "reference_electrode", "the reference electrode")
     waves = "waves" in record.tables
     with style():
         handles = [Line2D([], [], color=colour, label=label) for _, label, colour in RAILS]
@@ -53,32 +52,21 @@ def technique_reference_electrode(record: TechniqueRecord) -> Figure:
                 for k, f in enumerate(_frequencies(record.tables["waves"]))
             ]
         columns = 8 if waves else 3
-        right = RIGHT + (_room() + GAP if waves else 0.0)
+        right = RIGHT + (ROOM + GAP if waves else 0.0)
         figure, (upper, lower) = panels(
             total, HEIGHTS, left=LEFT, right=right, top=legend_height(len(handles), columns)
         )
         _potentials(upper, record)
         _reaction(lower, record)
         if waves:
-            _waves(_beside(figure, upper), _beside(figure, lower), record.tables["waves"])
+            magnitude, phase = (beside(figure, axes, axes, GAP, ROOM) for axes in (upper, lower))
+            _waves(magnitude, phase, record.tables["waves"])
         legend(figure, handles, columns=columns, left=LEFT)
     return figure
 
 
 def _frequencies(waves: Table) -> Array:
     return np.unique(waves["frequency"][0])
-
-
-def _room() -> float:
-    """Width of one of two columns [cm]."""
-    return (DOUBLE - LEFT - RIGHT - GAP) / 2
-
-
-def _beside(figure: Figure, left: Axes) -> Axes:
-    box = left.get_position()
-    axes = figure.add_axes((box.x1 + GAP / DOUBLE, box.y0, _room() / DOUBLE, box.height))
-    place_label(axes, GAP - 0.1, _room())
-    return axes
 
 
 def _depths(axes: Axes, x: Array, *, named: bool) -> float:

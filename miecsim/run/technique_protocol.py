@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from miecsim.typing import Array, Complex, Ints
 from miecsim.units import format_quantity
 
 NOTHING = 1e-9  # of the largest charge or current: counts as none
+
+TendsTo = Callable[[int, int], OperatingPoint | None]  # `_tends_to` of a run, over step and kept state
 
 
 @dataclass(frozen=True)
@@ -149,14 +152,15 @@ def _solved(bench: Bench, start: OperatingPoint, steps: Sequence[Step], toleranc
 def _record(run: Run) -> TechniqueRecord:
     trace = run.trace
     moments = _moments(run)
-    spectra, of_spectra, notes = _spectra(run, [one for one in moments if one.spectrum])
+    tends_to = cache(partial(_tends_to, run))  # asked for the end of a step twice where a spectrum is taken there
+    spectra, of_spectra, notes = _spectra(run, [one for one in moments if one.spectrum], tends_to)
     tables: dict[str, Table] = {"record": _table_of_record(run), "steps": _table_of_steps(run)}
     profiles = [one for one in moments if one.profile]
     if profiles:
         tables["profiles"] = _profiles(run, profiles)
     if spectra:
         tables["spectra"] = spectra
-    ended, steady = _remarks(run), _against_steady(run)
+    ended, steady = _remarks(run), _against_steady(run, tends_to)
     compared = (*_charges(run), *steady, *of_spectra)
     return TechniqueRecord("protocol", tables, compared, (*ended, *notes), trace.conservation)
 
@@ -250,7 +254,7 @@ def _charges(run: Run) -> list[Compared]:
     return [Compared("charge", float(into[k]), float(out[k]), unit, run.name(k)) for k in steps]
 
 
-def _against_steady(run: Run) -> list[Compared]:
+def _against_steady(run: Run, tends_to: TendsTo) -> list[Compared]:
     """What each step at a constant voltage or current ended with, against the steady state that it tends to."""
     trace, last, out = run.trace, _last(run.trace), []
     scale = float(np.max(np.abs(trace.current[:, run.driven]), initial=0.0))
@@ -258,7 +262,7 @@ def _against_steady(run: Run) -> list[Compared]:
     for k in run.told():
         one, end = run.parameters.step[k], last[k]
         number = int(np.flatnonzero(trace.state_time == trace.time[end])[0])
-        steady = _tends_to(run, k, number)
+        steady = tends_to(k, number)
         if steady is None:
             continue
         what = "current" if one.quantity == "voltage" else "voltage"
@@ -298,7 +302,7 @@ def _rested(run: Run, state: int) -> OperatingPoint | None:
         return None
 
 
-def _spectra(run: Run, moments: Sequence[Moment]) -> tuple[Table, list[Compared], list[str]]:
+def _spectra(run: Run, moments: Sequence[Moment], tends_to: TendsTo) -> tuple[Table, list[Compared], list[str]]:
     """Spectra at the kept instants with the change of the state within a period, each beside that of the steady state
     that its step tends to or, of a cell under current, of the cell at rest with the same content; the ends of each
     against those of that; and how far the state moves."""
@@ -310,7 +314,7 @@ def _spectra(run: Run, moments: Sequence[Moment]) -> tuple[Table, list[Compared]
     for one in moments:
         when = f"{run.name(one.step)}, {one.since:.6g} s"
         spectrum = impedance(snapshot(run.trace, one.state), f)
-        point, step = _tends_to(run, one.step, one.state), run.parameters.step[one.step]
+        point, step = tends_to(one.step, one.state), run.parameters.step[one.step]
         cell = run.fills and step.quantity == "current"
         still = [_of(None if cell else point, f), _of(point if cell else None, f)]
         change, note = _drift(run.trace, f, one.state)
