@@ -211,6 +211,15 @@ def test_hashin_shtrikmans_bounds_hold_of_isotropic_pictures(seed, contrast):
     np.testing.assert_allclose(mirrored, tensor, atol=1e-9)
 
 
+def test_current_of_a_periodic_picture_moves_with_it():
+    labels, sigma = smooth((12, 10), 0.5, 1.0, 6), {"a": 0.1, "b": 1.0}
+    one = conduct(picture(labels, periodic=(1,)), sigma)
+    other = conduct(picture(np.roll(labels, 3, axis=1), periodic=(1,)), sigma)
+    j = one.current_density()
+    np.testing.assert_allclose(other.current_density(), np.roll(j, 3, axis=2), atol=1e-12 * abs(j).max())
+    assert other.conductivity == pytest.approx(one.conductivity, rel=1e-13)
+
+
 def test_islands_and_dead_ends_take_no_part():
     labels = np.zeros((9, 7), int)
     labels[:, 1], labels[3:6, 2], labels[4, 4:6], labels[:4, 6] = 1, 1, 1, 1
@@ -305,6 +314,8 @@ def test_representative_volume_of_a_conductor():
     whole = tortuosity_factor(s, "b")
     assert volumes.conductivity.mean[-1] == pytest.approx(whole.relative, rel=0.15)
     assert volumes.fraction.mean[1] == pytest.approx(whole.fraction, rel=1e-12)  # every voxel
+    tiles = s.where("b").reshape(5, 24, 5, 24).mean(axis=(1, 3))
+    assert volumes.fraction.spread[1] == pytest.approx(np.std(tiles, ddof=1), rel=1e-12)
     assert np.all(volumes.conductivity.variation > volumes.fraction.variation)
     assert volumes.conductivity.variation[2] < 0.6 * volumes.conductivity.variation[0]
 

@@ -83,5 +83,6 @@ def test_blocking_electrode(shape, fraction):
     # they divide by the number of voxels and two of padding, and by the share of pore in the picture as given
     ours = labels.mean() * 3 * R * labels[0].size / (shape[0] + 2)
     print(f"tau_e: ours {ours:.6f} in {seconds:.2f} s, TauFactor's {theirs['tau_e']:.6f} in {theirs['seconds']:.2f} s")
-    assert theirs["tau_e"] == pytest.approx(ours, rel=2e-5)
+    # they stop where tau_e wanders by less than 1e-5 in 100 sweeps, and by 1e-3 from one frequency to the next
+    assert theirs["tau_e"] == pytest.approx(ours, rel=1e-4)
     assert seconds < theirs["seconds"]

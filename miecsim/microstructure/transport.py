@@ -30,6 +30,7 @@ from miecsim.microstructure.conduction import (
 )
 from miecsim.microstructure.networks import LARGEST_ERROR, Network, solve_nodal
 from miecsim.microstructure.structure import Microstructure
+from miecsim.solvers.linear import factorise, nested_dissection
 from miecsim.typing import Array, Bools, Complex, Ints, Values
 
 
@@ -177,14 +178,16 @@ class BlockingElectrode:
         w = np.atleast_1d(np.asarray(omega, dtype=np.float64))
         if not (np.all(w > 0) and np.all(np.isfinite(w)) and capacitance > 0):
             raise InputError("transport: a blocking electrode needs frequencies and a capacitance above 0")
-        return np.array([self._at(1j * each * capacitance) for each in w])
+        order = nested_dissection(self.matrix)
+        return np.array([self._at(1j * each * capacitance, order) for each in w])
 
-    def _at(self, admittance: complex) -> complex:
+    def _at(self, admittance: complex, order: Ints) -> complex:
         wall = 1 / (1 / self.wall_g + 1 / (admittance * self.wall_area))
         load = np.zeros(self.matrix.shape[0], dtype=np.complex128)
         np.add.at(load, self.wall_node, wall)
-        charged, _, _ = solve_nodal(sp.csr_matrix(self.matrix + sp.diags(load)), load, self.dim, "direct")
-        return complex(1 / np.sum(self.entrance * charged))
+        matrix = sp.csr_matrix(self.matrix + sp.diags(load))[order][:, order]
+        sunk = factorise(matrix, ordered=True).solve(load[order])  # 1 V - Phi, little at low frequency
+        return complex(1 / np.sum(self.entrance[order] * sunk))
 
     def resistance(self, method: str = "auto") -> float:
         """Re Z [ohm] for omega -> 0 (a third of R_ion in a uniform pore), whatever the capacitance: exact limit.
@@ -220,13 +223,13 @@ def blocking_electrode(
     if not keep.any():
         raise InputError(f'transport: phase "{phase}" has no voxel at the first side of axis {axis}')
     matrix, number = _entered(network, keep)
-    entrance = np.zeros(matrix.shape[0])
     at = (network.side == 0) & keep[network.node]
+    entrance = np.zeros(matrix.shape[0])
     entrance[number[network.node[at]]] = network.g_contact[at]
     node, area, g = _walls(structure, mine, sigma, axis, far_end)
     held = keep[node]
     if not held.any():
-        raise InputError(f'transport: phase "{phase}" has no wall that its first side of axis {axis} reaches')
+        raise InputError(f'transport: phase "{phase}" has no wall that the first side of axis {axis} reaches')
     return BlockingElectrode(
         phase=phase,
         axis=axis,

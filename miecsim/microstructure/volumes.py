@@ -107,6 +107,7 @@ def _decay(length: Array, values: list[Array]) -> Decay:
     prefactor, exponent = np.nan, np.nan
     usable = variation > 0
     if usable.sum() > 1:
-        slope, start = np.polyfit(np.log(length[usable]), np.log(variation[usable]), 1)
+        count = np.array([len(v) for v in held])[usable]  # the logarithm of a spread of n values errs by 1/sqrt(2n - 2)
+        slope, start = np.polyfit(np.log(length[usable]), np.log(variation[usable]), 1, w=np.sqrt(count - 1))
         prefactor, exponent = float(np.exp(start)), float(-slope)
     return Decay(mean, spread, variation, missing, prefactor, exponent)
