@@ -117,7 +117,7 @@ class Line:
             dimension = self.system.grid.dim
             self._reduced[band] = reduce_network(form, *band, CLOSURE, dimension=dimension, readings=[drive])
         network, volume = self._reduced[band].network, float(self.system.nodes.volume.sum())
-        return lambda omega: np.asarray(1 / (network.responses(np.atleast_1d(omega))[:, 0, 0] * volume))
+        return lambda omega: np.asarray(1 / (network.responses(np.atleast_1d(omega), np.ones((1, 1)))[:, 0, 0] * volume))
 
 
 def line_of(system: System, structure: Microstructure) -> Line:
