@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import systems
@@ -120,6 +122,19 @@ def test_three_terminals():
     open_third = -Y[:, 2, 0] / Y[:, 2, 2]
     fields = x[..., 0] + open_third[:, None, None] * x[..., 2]
     assert np.abs(found.fields(omega) - fields).max() < 1e-4
+
+
+def test_currents_inside_instead_of_ports():
+    """A grounded cell driven by distributed currents: what they do to themselves, against the assembled matrix."""
+    blocks, omega = two_phase(random_labels((21, 23), 3)), 2 * np.pi * np.geomspace(1e2, 1e7, 17)
+    blocks = dataclasses.replace(blocks, n_ports=1, contacts=(dataclasses.replace(blocks.contacts[1], port=0),))
+    form = nodal_form(blocks)
+    drive = np.random.default_rng(2).standard_normal(form.n)
+    found = reduce_network(form, 1e2, 1e7, readings=[drive])
+    G, C = (part.matrix.toarray() for part in form.parts)
+    Z = np.array([drive @ np.linalg.solve(G + 1j * w * C, drive) for w in omega])
+    error = relative(found.network.responses(omega, np.ones((1, 1)))[:, 0, 0], Z)
+    assert error.max() < 1e-6 and np.all(error <= 3 * found.estimate(omega))
 
 
 @pytest.mark.parametrize("contacts", [IE, II, EE], ids=["ie", "ii", "ee"])
@@ -296,6 +311,17 @@ def test_large_grids_at_rest_are_reduced(monkeypatch):
     monkeypatch.setattr(reduced, "MEMORY", 1e3)
     monkeypatch.setattr(shifted, "MEMORY", 1e3)
     assert mx.impedance(point, f[:3]).method == "iterative"
+
+
+def test_factors_take_over_where_iterations_fail(monkeypatch):
+    form = nodal_form(two_phase(random_labels((13, 12, 14), 4)))
+    monkeypatch.setattr(shifted, "ITERATED_3D", 1000)
+    assert reduce_network(form, 1.0, 1e4, dimension=3).iterated
+    assert not reduce_network(form, 1.0, 1e4, dimension=2).iterated
+    monkeypatch.setattr(shifted, "STEPS", 1)
+    assert not reduce_network(form, 1.0, 1e4, dimension=3).iterated
+    with pytest.raises(SolveError, match="conjugate gradients: residual .* after 1 steps on 21"):
+        reduce_network(form, 1.0, 1e4, iterative=True)
 
 
 def test_memory_of_the_factors():

@@ -12,8 +12,10 @@ from miecsim.constants import thermal_voltage
 from miecsim.errors import InputError
 from miecsim.grid.stack import Mesh
 from miecsim.grid.voxels import voxel_grid
+from miecsim.microstructure.clusters import clusters
 from miecsim.microstructure.resolved import Gap, gap_faces, phase, resolved_system, with_surface
 from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.transport import blocking_electrode
 from miecsim.physics.elements import ButlerVolmer, Lumped
 from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
 from miecsim.physics.models import Model, composite_electrode, mixed_conductor, nernst_planck_poisson
@@ -164,6 +166,22 @@ def test_electrons_may_react_at_the_surface_of_their_own_phase() -> None:
     line = composite_electrode([CompositeLayer("line", n * h, 0.01, 1.5, wall, 1 / (2 * width))])
     reference = impedance(rest_point(build_system(line, preset("battery"), mesh=Mesh(cells=n))), FREQUENCY).Z
     assert worst(Z, reference) < 1e-11
+
+
+@pytest.mark.parametrize("shape", [(14, 11), (7, 6, 5)])
+def test_a_blocking_electrode_is_that_of_the_network_of_voxels(shape: tuple[int, ...]) -> None:
+    """Electrolyte in a scaffold of metal: the same walls, half a voxel and a double layer in series, by other code."""
+    labels = random_labels(shape, 6, pore=0.0)
+    labels[-1] = 0
+    labels[(labels == 0) & ~clusters(picture(labels), "AM").reaching("right")] = 1
+    structure = Microstructure(labels, (1.3e-6,) * len(shape), ("AM", "SE"))
+    metal = mixed_conductor(
+        [phase("AM", sigma_eon=1e12), phase("SE", sigma_ion=SIGMA_ION)],
+        junctions=(Junction(("AM", "SE"), "electron", Lumped(C=0.2), to="ion"),),
+    )
+    Z = impedance(rest_point(resolved_system(structure, metal, preset("battery"), staircase=True)), FREQUENCY).Z
+    electrode = blocking_electrode(structure, "SE", SIGMA_ION)
+    assert worst(Z, electrode.impedance(2 * np.pi * FREQUENCY, 0.2) * electrode.section) < 1e-8
 
 
 def test_islands_are_left_out_and_reported() -> None:

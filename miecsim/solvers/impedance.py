@@ -15,6 +15,8 @@ from miecsim.errors import InputError, SolveError
 from miecsim.solvers import line as line_solver
 from miecsim.solvers.interior import unfolded
 from miecsim.solvers.known_current import KnownCurrent, Planes
+from miecsim.solvers.nodal_form import NotReducible
+from miecsim.solvers.reduced import is_worth_reducing, reduced_amplitudes, reduced_response
 from miecsim.solvers.small_signal import SmallSignal
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array, Complex
@@ -23,7 +25,7 @@ from miecsim.typing import Array, Complex
 ACCEPT = 1e-13
 # Frequency-dependent elements, each a matrix of its own to sparse LU, above which particles are better kept in it.
 MOST_ELEMENTS = 64
-METHODS = ("auto", "plain", "compiled", "sparse")
+METHODS = ("auto", "plain", "compiled", "sparse", "reduced", "iterative")
 # Rails more tightly coupled than this lose digits in the elimination along a line (see line.coupling).
 LARGEST_COUPLING = 1e6
 # Products of nodes, fields cubed and frequencies above which compiling (or loading) the kernel pays.
@@ -35,7 +37,8 @@ class Spectrum:
     """frequency (n_f,) [Hz]; Y (n_f, T, T) admittance over the T named terminals [S], other ports left open.
 
     plane_voltage (n_f, R, T): potential of each reference plane per volt on each terminal; method and backward_error
-    say how it was solved and how well; unit is 'ohm', or 'ohm m^2' for a system of unit area.
+    say how it was solved and how well; unit is 'ohm', or 'ohm m^2' for a system of unit area. error_estimate (n_f,):
+    relative error of Z where the equations were reduced, None where they were solved as they are.
     """
 
     frequency: Array
@@ -46,6 +49,7 @@ class Spectrum:
     unit: str
     method: str
     backward_error: float
+    error_estimate: Array | None = None
 
     @property
     def Z(self) -> Complex:
@@ -101,13 +105,15 @@ class Amplitudes:
     backward_error: float
 
 
-def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") -> Spectrum:
+def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto", tolerance: float = 1e-6) -> Spectrum:
     """Spectrum of `point` at frequencies [Hz], (n_f,), all positive.
 
-    method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin) or 'sparse' (LU, any
-    dimension). All but the last eliminate insertion particles first; `method` of the result, which may then also be
-    'condensed' (sparse LU without particles), says what was done. Raises InputError for anything but an operating point
-    or for bad frequencies, SolveError where the equations could not be solved to round-off.
+    method: 'auto', 'plain' (NumPy elimination along a line), 'compiled' (its numba twin), 'sparse' (LU, any dimension),
+    'reduced' (at rest: a rational Krylov reduction, to an estimated relative error of Z below `tolerance`) or
+    'iterative' (the same by conjugate gradients with multigrid). 'auto' reduces large grids at rest. Line and 'auto'
+    eliminate insertion particles first; `method` of the result, which may then also be 'condensed' (sparse LU without
+    particles), says what was done. Raises InputError for anything but an operating point, for bad frequencies, or for a
+    reduction away from rest; SolveError where the equations could not be solved to round-off, or to `tolerance`.
     """
     if not isinstance(point, OperatingPoint):
         raise InputError(
@@ -118,16 +124,34 @@ def impedance(point: OperatingPoint, frequency: Array, *, method: str = "auto") 
         raise InputError("frequency: expected one or more positive, finite numbers in Hz")
     if method not in METHODS:
         raise InputError(f"method: read {method!r}; expected one of {', '.join(map(repr, METHODS))}")
-    Y, planes, error, method = _solved(_small_signal(point), 2 * np.pi * f, method)
+    if not 1e-12 <= tolerance <= 1e-2:
+        raise InputError(f"tolerance: read {tolerance!r}; expected a number from 1e-12 to 1e-2")
+    ready, estimate = _small_signal(point), None
+    by_reduction = _reduced(ready, 2 * np.pi * f, method, tolerance)
+    if by_reduction is not None:
+        Y, planes, error, method, estimate = by_reduction
+    else:
+        Y, planes, error, method = _solved(ready, 2 * np.pi * f, method)
     unit = "ohm m^2" if point.system.per_area else "ohm"
     names = tuple(name for name, *_ in point.system.planes)
-    return Spectrum(f, Y, point.system.terminals, names, planes, unit, method, float(error))
+    return Spectrum(f, Y, point.system.terminals, names, planes, unit, method, float(error), estimate)
 
 
-def amplitudes(point: OperatingPoint, frequency: Array) -> Amplitudes:
-    """Complex amplitude of every potential along the cell for 1 V between the first two terminals, others open."""
+def amplitudes(point: OperatingPoint, frequency: Array, *, method: str = "auto", tolerance: float = 1e-6) -> Amplitudes:
+    """Complex amplitude of every potential along the cell for 1 V between the first two terminals, others open.
+
+    method: 'auto', 'reduced' or 'iterative' (see `impedance`), the last two with an error of about `tolerance` V.
+    InputError away from rest for the last two, and for another method.
+    """
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
     ready, omega = _small_signal(point), 2 * np.pi * f
+    if method not in ("auto", "reduced", "iterative"):
+        raise InputError(f"method: read {method!r}; expected 'auto', 'reduced' or 'iterative'")
+    if method != "auto":
+        try:
+            return Amplitudes(f, *reduced_amplitudes(ready, omega, method == "iterative", tolerance))
+        except NotReducible as reason:
+            raise InputError(f"method {method!r}: {reason}; use 'auto'") from None
     blocks = _condensed(ready, omega)
     x, error = _solve_profiles(blocks, omega, list(range(blocks.n_ports)))
     state = np.einsum("fnmp,fp->fnm", x, _open_voltages(blocks, omega, x))
@@ -146,6 +170,27 @@ def _small_signal(point: OperatingPoint) -> SmallSignal:
     if point.system.nodes.chain:
         return point.small_signal
     return SmallSignal(point.system, point.u, point.voltages)
+
+
+def _reduced(
+    ready: SmallSignal, omega: Array, method: str, tolerance: float
+) -> tuple[Complex, Complex, float, str, Array] | None:
+    """Y, plane voltages, backward error, method and estimated error by reduction; None where another path is taken."""
+    forced = method in ("reduced", "iterative")
+    if not forced and (method != "auto" or not is_worth_reducing(ready, omega)):
+        return None
+    try:
+        found = reduced_response(ready, omega, True if method == "iterative" else None, tolerance)
+    except NotReducible as reason:
+        if forced:
+            raise InputError(f"method {method!r}: {reason}; use 'sparse'") from None
+        return None
+    except SolveError:
+        if forced:
+            raise
+        return None
+    Y, planes = _close_open_ports(found.Y, found.planes, len(ready.system.terminals))
+    return Y, planes, found.solve_error, "iterative" if found.iterated else "reduced", found.estimate
 
 
 def _solved(ready: SmallSignal, omega: Array, method: str) -> tuple[Complex, Complex, float, str]:

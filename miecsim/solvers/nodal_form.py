@@ -14,6 +14,7 @@ The node of a terminal is an unknown too, that of the last one is the ground.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,6 +62,14 @@ class Part:
             out += (E @ x).T @ (w * (E @ y))
         return out
 
+    def root(self, x: Array, rows: int = 20_000) -> Array:
+        """R (k', k), triangular, with R^T R = x^T E^T diag(weight) E x and its small directions kept, of x (n, k)."""
+        R = np.empty((0, x.shape[1]))
+        for start in range(0, len(self.weight), rows):
+            E, w = self.E[start : start + rows], self.weight[start : start + rows, None]
+            R = np.asarray(np.linalg.qr(np.concatenate([R, np.sqrt(w) * (E @ x)]), mode="r"))
+        return R
+
 
 @dataclass(frozen=True)
 class NodalForm:
@@ -77,6 +86,11 @@ class NodalForm:
     node: Ints
     parts: tuple[Part, ...]
     laws: tuple[AdmittanceLaw, ...]
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes of the grid that carry unknowns, and one for terminals."""
+        return len(np.unique(self.node))
 
     def factors(self, s: float) -> Array:
         """Of the parts at a real s = i w [rad/s]: (1, s, law_1, ...). NotReducible where a law is not positive there,
@@ -101,9 +115,9 @@ class NodalForm:
         """The network at a real s, (n, n) CSR, symmetric and positive definite for s > 0."""
         return sum(f * part.matrix for f, part in zip(self.factors(s), self.parts, strict=True)).tocsr()
 
-    def lifted(self, p: Any) -> Any:
-        """Potentials (n, ...) of the unknowns as (N, m, ...), 0 at the ground and where there is none."""
-        padded = np.concatenate([p, np.zeros((2, *p.shape[1:]), dtype=p.dtype)])
+    def lifted(self, p: Complex, ground: Complex) -> Complex:
+        """Potentials (n, k) of the unknowns and (k,) of the ground as (N, m, k), 0 where there is none."""
+        padded = np.concatenate([p, np.broadcast_to(ground, (1, p.shape[1])), np.zeros((1, p.shape[1]))])
         return padded[np.where(self.place == NONE, self.n + 1, self.place)]
 
     def functional(self, nodes: Ints, weights: Array, row: int) -> Array:
@@ -120,8 +134,9 @@ class NodalForm:
 def _at_real(law: AdmittanceLaw, s: float) -> complex:
     """law at i w = s; a law that cannot take a complex w counts as not a number."""
     try:
-        return complex(np.asarray(law(np.array([-1j * s])))[0])  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        with warnings.catch_warnings(action="error", category=np.exceptions.ComplexWarning):
+            return complex(np.asarray(law(np.array([-1j * s])))[0])
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
         return complex("nan")
 
 
@@ -215,6 +230,8 @@ class _RawElements:
             self._add_network(part, ids[network], M[network])
             if not network.all():
                 for values, weight in _factors(M[~network], "storage or a reaction"):
+                    if np.any((np.abs(values.sum(axis=1)) > EQUAL) & (weight > 0)):
+                        raise NotReducible("storage or a reaction depends on the level of all potentials of a node")
                     self._add_general(part, ids[~network], values, weight)
 
     def add_contacts(self) -> list[tuple[Ints, int]]:
@@ -263,7 +280,9 @@ def _reciprocal(M: Array, what: str) -> tuple[Array, Bools]:
     diagonal = np.einsum("nii->ni", M)
     size = np.maximum(diagonal[:, :, None], diagonal[:, None, :])
     mirror = M.transpose(0, 2, 1)
-    if np.any(diagonal < 0) or np.any(np.abs(M - mirror) > EQUAL * size):
+    if np.any(diagonal < 0):
+        raise NotReducible(f"{what} has a negative conductance or capacitance")
+    if np.any(np.abs(M - mirror) > EQUAL * size):
         raise NotReducible(f"{what} is not reciprocal: the system is not at rest, or its laws are not symmetric")
     M = np.where(np.abs(M) <= np.abs(mirror), M, mirror)
     noise = 1e-13 * np.sqrt(diagonal[:, :, None] * diagonal[:, None, :])

@@ -11,6 +11,7 @@ from miecsim.blocks import Blocks
 from miecsim.linearise import linearise
 from miecsim.solvers.condense import Condensed, condense
 from miecsim.solvers.known_current import KnownCurrent, Planes, known_current
+from miecsim.solvers.nodal_form import NodalForm, nodal_form
 from miecsim.system import System
 from miecsim.typing import Array
 
@@ -41,6 +42,11 @@ class SmallSignal:
     def known_current(self) -> KnownCurrent | None:
         """With the total current known; None without particles, or where it is not the same in every face."""
         return None if self.condensed is None else known_current(self.condensed, self.planes)
+
+    @cached_property
+    def network(self) -> NodalForm:
+        """All of them as passive two-poles. Raises NotReducible away from rest."""
+        return nodal_form(self.blocks)
 
     @property
     def planes(self) -> Planes:
