@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.sparse.linalg import splu
 
 from miecsim.errors import SolveError
@@ -204,8 +204,9 @@ def nested_dissection(graph: Any, leaf: int = 200) -> Ints:
         elif len(vertices) <= leaf:
             order.append(vertices[_minimum_degree(graph[vertices][:, vertices])][::-1])
         else:
-            one, other, cut = _bisect(graph[vertices][:, vertices])
-            pieces += [(vertices[part], part is cut) for part in (one, other, cut) if len(part)]
+            parts, cut = _divided(graph[vertices][:, vertices], leaf)
+            pieces += [(vertices[part], False) for part in parts if len(part)]
+            pieces += [(vertices[cut], True)] if len(cut) else []
     return np.concatenate(order)[::-1].astype(np.int64)
 
 
@@ -218,18 +219,30 @@ def _minimum_degree(graph: Any) -> Ints:
     return np.argsort(lu.perm_c)
 
 
-def _bisect(graph: Any) -> tuple[Ints, Ints, Ints]:
-    """Vertices on either side of a cut, and the cut; a piece that is not connected is split without a cut."""
+def _divided(graph: Any, leaf: int) -> tuple[list[Ints], Ints]:
+    """Vertices on either side of a cut, and the cut; what is not connected is split into its parts without a cut,
+    small ones together."""
     n, start = graph.shape[0], 0
     for _ in range(3):
         level = dijkstra(graph, indices=start, unweighted=True)
         reached = np.isfinite(level)
-        start = int(np.argmax(np.where(reached, level, -1.0)))
-    if not reached.all():
-        return np.flatnonzero(reached), np.flatnonzero(~reached), np.empty(0, dtype=np.int64)
+        if not reached.all():
+            return _unconnected(graph, leaf), np.empty(0, dtype=np.int64)
+        start = int(np.argmax(level))
     level = level.astype(np.int64)
     count = np.bincount(level)
     middle = (np.cumsum(count) - count / 2) / n
     allowed = np.flatnonzero(np.abs(middle - 0.5) <= 0.15)
     k = allowed[np.argmin(count[allowed])] if len(allowed) else int(np.argmin(np.abs(middle - 0.5)))
-    return np.flatnonzero(level < k), np.flatnonzero(level > k), np.flatnonzero(level == k)
+    return [np.flatnonzero(level < k), np.flatnonzero(level > k)], np.flatnonzero(level == k)
+
+
+def _unconnected(graph: Any, leaf: int) -> list[Ints]:
+    """The connected parts of a graph, those of fewer than `leaf` vertices gathered to about so many."""
+    _, label = connected_components(graph, directed=False)
+    size = np.bincount(label)
+    smallest_first = np.argsort(size, kind="stable")
+    group = np.empty(len(size), dtype=np.int64)
+    group[smallest_first] = np.cumsum(size[smallest_first]) // leaf
+    by_group = np.argsort(group[label], kind="stable")
+    return np.split(by_group, np.flatnonzero(np.diff(group[label][by_group])) + 1)
