@@ -57,6 +57,13 @@ OPTIONAL = (
     "film",
     "shells",
     "reorganisation_energy",
+    "method",
+    "gap",
+    "correlation",
+)
+PICTURE_OPTIONAL = (
+    *("staircase", "section", "crop", "coarsen", "coating", "cracks", "mirrored", "periodic", "left", "right"),
+    *("angle", "offset", "spread", "overlap", "exact", "grain", "through", "share", "inward"),
 )
 CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
 SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
@@ -76,7 +83,13 @@ SIGNED_OR_ZERO = (
 # Of the steps of a protocol, which have a kind: what may be left out, and what is counted from a zero.
 STEP_OPTIONAL = ("limits", "points", "profiles_at", "spectra_at", "others", "count", "offset")
 STEP_SIGNED = ("voltage", "height", "from", "to", "offset")
-TOGETHER = {"model", "layer", "interface"}  # without one of those that a study sets, what it measures may be no stack
+# without one of those that a study sets, what it measures may be no stack
+TOGETHER = {"model", "layer", "phase", "interface"}
+    "model",
+    "layer",
+    "phase",
+    "interface",
+}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(
     r"Traceback|pydantic|validation error|Input should|Field required|Extra inputs|<class|Error\(", re.I
@@ -119,6 +132,14 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     """Whether the case is still good after this mutation."""
     parent, key, value = _lookup(data, path[:-1]), path[-1], _lookup(data, path)
     target = str(key).split(".")[-1]
+    if label == "missing" and path[0] == "phase" and target.startswith("sigma_"):
+        return _phase_may_do_without(path, data, target)
+    if "microstructure" in ".".join(map(str, path)).split("."):
+        return _picture_may(label, target, value) or (label == "missing" and _of(path) == "set")
+    if target == "seed" and _of(path) == "gap":
+        return label in ("missing", "zero", "large")
+    if path[0] == "phase" and target == "chemical_capacitance" and label == "missing":
+        return True
     if label == "missing":
         return _may_be_missing(path, parent, key, value)
     if label in ("zero", "negative", "tiny") and target.endswith("temperature") and str(value).endswith("degC"):
@@ -146,6 +167,31 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
         and (len(path) <= 3 or path[-2] == "set")
         and target in ("check", "interface", "link", "reference_plane", "spots")
     )
+
+
+def _picture_may(label: str, key: str, value: Any) -> bool:
+    """Whether a key of a picture may be left out, or have this value."""
+    if label == "missing":
+        return key in PICTURE_OPTIONAL
+    if label == "negative":
+        return key == "angle" or (key == "seed" and value == 0)
+    good = {
+        "zero": ("angle", "offset", "spread", "overlap", "seed", "layer"),
+        "tiny": ("angle", "offset"),
+        "large": ("seed",),
+        "list": ("diameter",),
+        "empty": ("periodic", "mirrored"),
+        "float": ("angle",),
+    }
+    return key in good.get(label, ())
+
+
+def _phase_may_do_without(path: KeyPath, data: dict[str, Any], key: str) -> bool:
+    """Whether another phase conducts the carrier, and no interface law needs that this one does."""
+    phase = data["phase"][int(path[1])]
+    others = (other for other in data["phase"] if other is not phase)
+    bound = any(phase["name"] in one["between"] for one in data.get("interface", ()))
+    return not bound and any(key in other for other in others)
 
 
 def _of(path: KeyPath) -> str:

@@ -37,6 +37,7 @@ EXPERIMENTS = (
     "polarisation",
     "electrolyte",
     "contact",
+    "tips",
     "reference_electrodes",
     "grain_boundary",
 )

@@ -371,3 +371,12 @@ def test_negative_conductances_are_refused():
     bad = Network(network.n, network.left, network.right, -network.g, network.node, network.side, network.g_contact)
     with pytest.raises(InputError, match="negative"):
         through(bad)
+
+
+@pytest.mark.parametrize("shape", [(23, 19), (9, 8, 7)])
+def test_a_reduced_spectrum_of_a_blocking_electrode_is_the_direct_one(shape):
+    labels = (np.random.default_rng(4).random(shape) < 0.75).astype(int)
+    electrode = blocking_electrode(Microstructure(labels, (0.7e-6,) * len(shape), ("solid", "pore")), "pore", 0.31)
+    omega = np.logspace(-3, 9, 25)
+    direct = electrode.impedance(omega, 0.2)
+    np.testing.assert_allclose(electrode.impedance(omega, 0.2, tolerance=1e-6), direct, rtol=1e-6)

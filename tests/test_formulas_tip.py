@@ -84,7 +84,7 @@ def test_swelling_weights_are_the_integral_of_the_kernel_over_rings() -> None:
 
 def test_an_endless_layer_rises_by_its_clamped_strain_and_what_the_substrate_gives_way() -> None:
     """A layer that wants to grow by e pushes outward with E e h/(1 - nu) at its far rim; Cerruti's ring of horizontal
-    forces lifts the middle by (1 - 2 nu)(1 + nu)/E of that; clamped, the layer itself rises by (1 + nu)/(1 - nu) e h."""
+    forces lifts the middle by (1 - 2 nu)(1 + nu)/E of that; clamped, the layer rises by (1 + nu)/(1 - nu) e h."""
     nu, e, h = 0.27, 1.3e-4, 3e-9
     rim = (1 - 2 * nu) * (1 + nu) * e * h / (1 - nu)
     W = ft.swelling_weights(np.array([0.0]), np.array([1e9 * h]), np.array([5 * h]), np.array([6 * h]))[0]

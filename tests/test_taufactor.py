@@ -86,3 +86,22 @@ def test_blocking_electrode(shape, fraction):
     # they stop where tau_e wanders by less than 1e-5 in 100 sweeps, and by 1e-3 from one frequency to the next
     assert theirs["tau_e"] == pytest.approx(ours, rel=1e-4)
     assert seconds < theirs["seconds"]
+
+
+def test_a_spectrum_of_a_blocking_electrode_costs_less_than_their_one_number():
+    """250 x 250 voxels: sixty frequencies over eight decades and tau_e, beside their solver for tau_e."""
+    labels = pore((250, 250), 0.75, 3)
+    theirs = ask(what="electrode", image=labels.tolist(), criterion=1e-5)
+    walled = drawn_as_theirs(labels)
+    start = time.perf_counter()
+    omega = np.logspace(-8, 0, 60)
+    Z = walled.impedance(omega, 1.0, tolerance=1e-6)
+    seconds = time.perf_counter() - start
+    scale = labels.mean() * 3 * labels[0].size / 252
+    print(
+        f"tau_e: {scale * Z[0].real:.6f} by a spectrum in {seconds:.1f} s, exact {scale * walled.resistance():.6f}; "
+        f"TauFactor's {theirs['tau_e']:.6f} in {theirs['seconds']:.1f} s"
+    )
+    assert Z[0].real == pytest.approx(walled.resistance(), rel=1e-5)
+    assert theirs["tau_e"] == pytest.approx(scale * walled.resistance(), rel=3e-4)
+    assert seconds < theirs["seconds"]

@@ -61,11 +61,12 @@ def test_the_width_of_a_step_is_of_the_thickness_and_not_of_the_contact() -> Non
 
 def test_a_boundary_between_like_grains_shows_an_arc_where_the_contact_is_near() -> None:
     f = np.array([1e-4, 1e4]) / (2 * pi * R_GB * C_GB)
-    places = (HALF + T * np.array([-2.5, -0.7, -0.35, -0.14, 0.14, 0.35, 0.7, 2.5])).tolist()
+    places = (HALF + T * np.array([-2.5, -0.7, -0.35, -0.14, 0.0, 0.14, 0.35, 0.7, 2.5])).tolist()
     record = scan(sample(SIGMA, boundary=True), places, frequency=f, fineness=0.5)
     arc = record.tables["scan"]["arc"][0]
     np.testing.assert_allclose(arc, arc[::-1], rtol=1e-4)
     assert np.all(np.diff(arc[:4]) > 0)
+    assert arc[4] < 1e-6 * arc[3]  # across it, half on each grain: no current crosses
     # no more than a boundary that lets nothing through: mirror image at the thickness' range, and none far away
     assert arc[0] < 2e-3 * arc[3]
     blocked = scan(sample(1e-9 * SIGMA), places[3:4], fineness=0.5).tables["scan"]["R_low"][0][0]

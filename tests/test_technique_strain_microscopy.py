@@ -66,7 +66,7 @@ def test_far_below_the_corner_the_composition_is_the_field_of_a_disc() -> None:
     near = np.hypot(table["r"], table["depth"]) < 4 * A
     xi = spheroid_depth(table["r"][near], table["depth"][near], A)
     exact = C / FARADAY * 2 / pi * np.arctan(1 / xi)
-    np.testing.assert_allclose(table["concentration real"][near], exact, atol=0.02 * C / FARADAY)  # at the rim; elsewhere 0.2 %
+    np.testing.assert_allclose(table["concentration real"][near], exact, atol=0.02 * C / FARADAY)
     assert column(record, "half width")[0] == pytest.approx(np.sqrt(2) * A, rel=0.01)
     assert record.figure("resolution", DIFFUSION).error > 100
     assert 0 < record.figure("diffusivity", CORNER).textbook < D
