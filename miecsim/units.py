@@ -292,6 +292,7 @@ DIMENSIONS = {
     "permittivity": Dimension("F/m", "a permittivity", "2.6e-10 F/m"),
     "molar_energy": Dimension("J/mol", "an energy per amount", "30 kJ/mol"),
     "entropic": Dimension("V/K", "a potential per temperature", "-0.1 mV/K"),
+    "molar_volume": Dimension("m^3/mol", "a molar volume", "2 cm^3/mol"),
     "molar_flux": Dimension("mol/m^2/s", "an amount per area and time", "1e-6 mol/m^2/s"),
     "rate_constant": Dimension("m^2.5/mol^0.5/s", "a rate constant", "1e-11 m^2.5/mol^0.5/s"),
     "current_rate": Dimension("A*m^2.5/mol^1.5", "a rate constant with its charge", "1e-6 A*m^2.5/mol^1.5"),

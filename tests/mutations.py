@@ -85,11 +85,6 @@ STEP_OPTIONAL = ("limits", "points", "profiles_at", "spectra_at", "others", "cou
 STEP_SIGNED = ("voltage", "height", "from", "to", "offset")
 # without one of those that a study sets, what it measures may be no stack
 TOGETHER = {"model", "layer", "phase", "interface"}
-    "model",
-    "layer",
-    "phase",
-    "interface",
-}  # without one of those that a study sets, what it measures may be no stack
 LINE = re.compile(r"case\.toml: .+: read .+; expected .+")
 FOREIGN = re.compile(
     r"Traceback|pydantic|validation error|Input should|Field required|Extra inputs|<class|Error\(", re.I
