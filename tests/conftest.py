@@ -16,6 +16,9 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+if DATA.is_dir():  # cases on measured pictures find them here
+    os.environ.setdefault("MIECSIM_DATA", str(DATA))
 BENCHMARKS = Path(__file__).resolve().parent / "benchmarks"
 
 hypothesis.settings.register_profile("miecsim", deadline=None, derandomize=True, database=None)

@@ -68,17 +68,8 @@ PICTURE_OPTIONAL = (
 CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
 SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
 SIGNED_OR_ZERO = (
-    "start",
-    "cut_off",
-    "potentials",
-    "offset",
-    "bias",
-    "others",
-    "flat_band",
-    "emf",
-    "x",
-    "y",
-    "entropic_coefficient",
+    *("start", "cut_off", "potentials", "offset", "bias"),
+    *("others", "flat_band", "emf", "x", "y", "entropic_coefficient"),
 )  # counted from a zero
 # Of the steps of a protocol, which have a kind: what may be left out, and what is counted from a zero.
 STEP_OPTIONAL = ("limits", "points", "profiles_at", "spectra_at", "others", "count", "offset")
@@ -127,6 +118,8 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     """Whether the case is still good after this mutation."""
     parent, key, value = _lookup(data, path[:-1]), path[-1], _lookup(data, path)
     target = str(key).split(".")[-1]
+    if _homogenised(path, data) and label in ("missing", "empty"):
+        return False
     if label == "missing" and path[0] == "phase" and target.startswith("sigma_"):
         return _phase_may_do_without(path, data, target)
     if "microstructure" in ".".join(map(str, path)).split("."):
@@ -162,6 +155,11 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
         and (len(path) <= 3 or path[-2] == "set")
         and target in ("check", "interface", "link", "reference_plane", "spots")
     )
+
+
+def _homogenised(path: KeyPath, data: dict[str, Any]) -> bool:
+    """Whether the key is the interfaces of a case without which an experiment has nothing to average."""
+    return path == ("interface",) and any(one.get("technique") == "homogenise" for one in data.get("experiment", ()))
 
 
 def _picture_may(label: str, key: str, value: Any) -> bool:
@@ -279,7 +277,8 @@ def faults(label: str, path: KeyPath, text: str, data: dict[str, Any], file: str
         found.append(f"{where}: not one line per error: {message!r}")
     if FOREIGN.search(message):
         found.append(f"{where}: not in our words: {message!r}")
-    if not any(_names_key(line, label, path, data, file) for line in lines):
+    told = "laws from carrier to carrier" in message and _homogenised(path, data)  # of the experiment that needs one
+    if not told and not any(_names_key(line, label, path, data, file) for line in lines):
         found.append(f"{where}: does not name the key: {message!r}")
     return found
 

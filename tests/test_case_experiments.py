@@ -31,6 +31,7 @@ from miecsim.run.experiments import RUNNERS
 
 EXAMPLES = Path(__file__).resolve().parent / "case_examples"
 EXPERIMENTS = (
+    "microstructure",
     "protocol",
     "insertion",
     "probes",

@@ -11,17 +11,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from miecsim.circuit import diffusion, tlm
+from miecsim.circuit import diffusion, media, tlm
 from miecsim.cli import main
 from miecsim.errors import InputError, SolveError
 from miecsim.report.verify_page import verify_page
 from miecsim.solvers.impedance import impedance
-from miecsim.verify import network, published_errors, samples
+from miecsim.techniques import formulas_probe
+from miecsim.verify import network, picture_electrodes, pictures, published_errors, samples
 from miecsim.verify.proof import Outcome, Proof, Settings, Skipped, failed, judge
 from miecsim.verify.run import FAMILIES, proofs_of, run_proofs, select
 from miecsim.verify.samples import kramers_kronig_error
 
 QUICK = Settings(quick=True)
+# What is drawn in voxels or drawn by lot: the threshold of percolation to 0.003, a circle, two circles in a medium.
+COARSER = {"pictures.percolation": 5.1e-3, "pictures.area": 5e-3, "pictures.neutral_disc": 2.5e-3}
 SHARED = pytest.mark.xdist_group("every_row")  # found once, by one worker
 FIELDS = {
     *("id", "title", "family", "equation", "source", "value", "reference", "printed", "unit", "error", "tolerance"),
@@ -68,16 +71,18 @@ def test_every_proof_holds(every_row):
 
 @SHARED
 def test_every_row_is_complete(every_row):
+    orders = {proof.id: proof.order for proof in proofs_of(FAMILIES, QUICK)}
     assert len(every_row) == len({row.id for row in every_row.values()}) > 150
     for row in every_row.values():
         assert row.family in FAMILIES and row.id.startswith(f"{row.family}.")
         assert row.title and row.equation and row.source and row.unit and row.note
         assert np.isfinite([row.value, row.reference, row.error]).all()
-        assert 0 <= row.error <= row.tolerance <= 1e-3
+        assert 0 <= row.error <= row.tolerance <= COARSER.get(row.id, 1e-3)
         if row.id.endswith(".continuum") and row.order is None:
             assert row.error < 1e-10 and "exact on every mesh" in row.note
         if row.order is not None:
-            assert abs(row.order - 2) <= 0.1
+            assert abs(row.order - orders[row.id]) <= 0.1
+            assert row.family == "pictures" or orders[row.id] == 2
 
 
 @SHARED
@@ -89,6 +94,8 @@ def test_what_is_proven(every_row):
     for kind, least in (("continuum", 40), ("ladder", 20), ("kramers_kronig", 30), ("reciprocity", 8)):
         assert kinds.count(kind) >= least
     assert {row.family for row in every_row.values()} == set(FAMILIES)
+    for name in ("laminate.rotated", "checkerboard.10", "self_dual.2.crossing", "strips", "reduced", "four_points"):
+        assert f"pictures.{name}" in every_row
     for error in ("E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "M1", "M2", "M4"):
         assert any(row_id.startswith(f"published_errors.{error}.") for row_id in every_row)
 
@@ -119,6 +126,13 @@ def spoil(monkeypatch, where, name, factor):
         (diffusion, "gerischer", 1.002, "diffusion.gerischer.continuum"),
         (network, "netlist_impedance", 1 + 1e-9, "network.poisson.2d_bias.nodal"),
         (samples, "dc_admittance", 1 + 1e-8, "cross_conductivity.ie.direct_current"),
+        (media, "checkerboard", 1.002, "pictures.checkerboard.10"),
+        (media, "laminate", 1 + 1e-9, "pictures.laminate.rotated"),
+        (tlm, "ladder_impedance", 1 + 1e-10, "pictures.strips"),
+        (formulas_probe, "disc_resistance", 1.002, "pictures.disc.half_space"),
+        (formulas_probe, "four_point_slab", 1.0003, "pictures.four_points"),
+        (pictures, "interface_area", 1.009, "pictures.area"),
+        (pictures, "effective_conductivity", 1.006, "pictures.neutral_disc"),
     ],
 )
 def test_a_wrong_factor_is_found(monkeypatch, where, name, factor, struck):
@@ -136,6 +150,34 @@ def test_a_scheme_of_first_order_is_found(monkeypatch):
     monkeypatch.setattr(samples.Sample, "spectrum", leaning)
     row = row_of("diffusion.open.continuum")
     assert row.error < row.tolerance and abs(row.order - 1) < 0.2 and not row.passed
+
+
+def test_another_order_at_the_corners_is_found(monkeypatch):
+    """Extrapolated as if the corners of a checkerboard did no harm, the figure is wrong, and so is the order."""
+    monkeypatch.setattr(media, "checkerboard_order", lambda contrast: 2.0)
+    row = row_of("pictures.checkerboard.10")
+    assert row.error > row.tolerance and abs(row.order - 0.77) < 0.01 and not row.passed
+
+
+def test_a_reduction_that_misses_is_found(monkeypatch):
+    def missing(point, frequency, method="auto", **options):
+        spectrum = impedance(point, frequency, method=method, **options)
+        return replace(spectrum, Y=spectrum.Y * (1 + 2e-6)) if method == "reduced" else spectrum
+
+    monkeypatch.setattr(picture_electrodes, "impedance", missing)
+    assert not row_of("pictures.reduced").passed
+
+
+def test_boxes_that_are_not_their_own_dual_are_found(monkeypatch):
+    """One bond in a different place: as many conduct, but not as well."""
+
+    def turned(g, n):
+        box = self_dual_box(g, n)
+        return replace(box, right=np.where(np.arange(len(box.right)) == 0, (box.right + 1) % box.n, box.right))
+
+    self_dual_box = pictures.self_dual_box
+    monkeypatch.setattr(pictures, "self_dual_box", turned)
+    assert not row_of("pictures.self_dual.1.logarithm").passed
 
 
 def test_a_response_before_its_cause_is_found(monkeypatch):

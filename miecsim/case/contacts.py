@@ -23,6 +23,7 @@ from miecsim.units import quoted, shown
 
 Names = tuple[str, ...] | None  # of all layers or studies of the file; None where one of them has no readable name
 POISSON = "nernst_planck_poisson"
+MICROSTRUCTURE = "microstructure"
 _SIDE = choice("left", "right")
 _CARRIER = text("the name of a carrier")
 
@@ -34,6 +35,11 @@ class _TerminalTable(Row):
 
 class _Place(Row):
     side: str = key(_SIDE)
+    carrier: str = key(_CARRIER)
+
+
+class _AnyPlace(_Place):
+    side: str = key(choice("left", "right", "bottom", "top", "front", "back"))
     carrier: str = key(_CARRIER)
 
 
@@ -79,7 +85,8 @@ def _check_carrier(
 
 
 def _contact(raw: Raw, at: str, problems: Problems, context: Context, layers: Sequence[Layer | None]) -> Contact | None:
-    place = read_table(_Place, _part(raw, *keys_of(_Place)), at, problems)
+    sides: type[_Place] = _AnyPlace if context.model == MICROSTRUCTURE else _Place
+    place = read_table(sides, _part(raw, *keys_of(_Place)), at, problems)
     electrode = read_table(_Electrode, _part(raw, *keys_of(_Electrode)), at, problems)
     law = read_law(raw, at, problems, context, CONTACT_LAWS, beside=(*keys_of(_Place), *keys_of(_Electrode)))
     if place is not None and place.carrier == "potential" and context.model == POISSON:

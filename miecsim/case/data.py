@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from miecsim.case.cell_data import Porous
 from miecsim.case.laws import Law, Reversible
 from miecsim.case.parameters import Parameters
+from miecsim.case.picture_data import Resolved
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Poisson:
         return tuple(c.name for c in self.species if c.mobile)
 
 
-Material = Composite | MixedRails | MixedCarriers | AcceptorDopedCeria | Poisson | Porous
+Material = Composite | MixedRails | MixedCarriers | AcceptorDopedCeria | Poisson | Porous | Resolved
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class Layer:
     """One layer of the stack, from left to right."""
 
     name: str
-    thickness: float  # m
+    thickness: float  # m; 0 of a microstructure, whose picture says it
     material: Material
 
     @property
@@ -185,7 +186,7 @@ class Contact:
     Its electrode adds `emf` to the voltage of the terminal, that of oxygen -(R T/4F) ln(p/p_ref).
     """
 
-    side: str  # left | right
+    side: str  # left | right; of a microstructure also bottom | top | front | back
     carrier: str
     law: Law = Reversible()
     emf: float = 0.0  # V
@@ -246,6 +247,8 @@ class Study:
     overrides: tuple[str, ...]  # dotted keys that this study sets
     attribution: bool = False  # whether Z is divided among processes, layers and places
     bias: Bias | None = None  # None: at rest
+    method: str = "auto"  # how the spectrum is solved, see solvers.impedance
+    tolerance: float | None = None  # of a reduced spectrum
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from miecsim.case.carriers import CARRIERS, read_carriers
 from miecsim.case.cell_data import ElectrolyteIn
 from miecsim.case.cell_layers import read_porous
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import AcceptorDopedCeria, Layer, Material, MixedCarriers, Poisson
 from miecsim.case.electrolyte import CELL, read_electrolyte
 from miecsim.case.fields import (
@@ -160,7 +161,7 @@ def _porous(raw: Raw, at: str, problems: Problems, electrolyte: ElectrolyteIn | 
 
 
 _READERS = {"composite_electrode": _composite, "mixed_conductor": _mixed, "nernst_planck_poisson": _poisson}
-MODELS = (*_READERS, CELL)
+MODELS = (*_READERS, CELL, MICROSTRUCTURE)
 
 
 def read_layers(raw: Raw, problems: Problems, context: Context) -> tuple[Layer | None, ...]:

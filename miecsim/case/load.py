@@ -16,6 +16,7 @@ from miecsim.case.columns import with_columns
 from miecsim.case.data import Experiment, Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
+from miecsim.case.pictures import digest_of_pictures, picture_files
 from miecsim.case.resolve import canonical, with_defaults
 from miecsim.case.schema import Contents, names_in, read_contents
 from miecsim.case.table import Raw, named_items
@@ -45,10 +46,13 @@ class Case(Contents):
 
     @cached_property
     def input_hash(self) -> str:
-        """SHA-256 of the canonical JSON of `resolved`: the same for files that differ in comments or order of keys."""
+        """SHA-256 of the canonical JSON of `resolved`: the same for files that differ in comments or order of keys;
+        another where an image that the case names has other contents."""
         import hashlib
 
-        return hashlib.sha256(canonical(self.resolved).encode()).hexdigest()
+        told = canonical(self.resolved).encode()
+        pictures = digest_of_pictures(self.raw, self.file) if picture_files(self.raw) else b""
+        return hashlib.sha256(told + pictures).hexdigest()
 
     def layer(self, name: str) -> Layer:
         """The layer of this name; InputError where there is none."""

@@ -18,13 +18,10 @@ _GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
 def with_defaults(raw: Raw) -> Raw:
     """A copy of a valid case in which every optional key that has a default is written out."""
     result = copy.deepcopy(raw)
-    grid = result["grid"]
-    for name, value in _GRID.items():
-        grid.setdefault(name, value)
-    if grid["coordinates"] != "cartesian":
-        grid.setdefault("inner_radius", "0 m")
+    if "grid" in result:
+        _grid(result["grid"])
     measured = [item for word in MEASURED for item in result.get(word, ())]
-    stacks = [result["layer"], *(item.get("set", {}).get("layer", ()) for item in measured)]
+    stacks = [result.get("layer", ()), *(item.get("set", {}).get("layer", ()) for item in measured)]
     for layer in (layer for stack in stacks for layer in stack):
         for carrier in layer.get("carrier", ()):
             carrier.setdefault("thermodynamic_factor", 1.0)
@@ -37,11 +34,19 @@ def with_defaults(raw: Raw) -> Raw:
         result["electrolyte"].setdefault("thermodynamic_factor", 1.0)
     for study in result.get("study", ()):
         study.setdefault("attribution", False)
+        study.setdefault("method", "auto")
     for experiment in result.get("experiment", ()):
         for name, value in defaults_of(TECHNIQUES[experiment["technique"]].parameters).items():
             experiment.setdefault(name, list(value) if isinstance(value, tuple) else value)
     _series_resistances(result)
     return result
+
+
+def _grid(grid: Raw) -> None:
+    for name, value in _GRID.items():
+        grid.setdefault(name, value)
+    if grid["coordinates"] != "cartesian":
+        grid.setdefault("inner_radius", "0 m")
 
 
 def _series_resistances(node: Any) -> None:

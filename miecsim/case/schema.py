@@ -8,7 +8,7 @@ from typing import Any
 
 from miecsim.case.cell_data import CellState
 from miecsim.case.checks import read_checks
-from miecsim.case.contacts import Names, read_interfaces
+from miecsim.case.contacts import MICROSTRUCTURE, Names, read_interfaces
 from miecsim.case.data import Check, Experiment, Grid, Interface, Layer, Study
 from miecsim.case.electrolyte import CELL, ELECTROLYTE, STATE, check_cell, read_state, refuse_cell_keys
 from miecsim.case.experiments import read_experiments
@@ -17,6 +17,8 @@ from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
 from miecsim.case.messages import MISSING, Problems, Refused, refuse
 from miecsim.case.overrides import stack_for
+from miecsim.case.phases import read_resolved
+from miecsim.case.pictures import PICTURE
 from miecsim.case.studies import read_studies
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
 from miecsim.case.wiring import View
@@ -24,6 +26,7 @@ from miecsim.units import shown
 
 PER_AREA = "per area"
 _MOST_CELLS = 10**7
+VOXELS = Grid(0, "cartesian", 1, 1.0, 1, 0.0)  # of a microstructure: its picture says where cells are
 
 
 def _area() -> Leaf:
@@ -57,6 +60,22 @@ class _CaseTable(Row):
     electrolyte: Raw | None = key(ELECTROLYTE, default=None)
     state: Raw | None = key(STATE, default=None)
     layer: Raw = key(tables("[[layer]]", least=1))
+    study: Raw | None = key(tables("[[study]]", least=1), default=None)
+    experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
+    interface: Raw | None = key(tables("[[interface]]"), default=None)
+    check: Raw | None = key(tables("[[check]]"), default=None)
+
+
+class _PictureTable(Row):
+    """A case on a microstructure: phases in place of layers, voxels in place of a grid."""
+
+    title: str = key(text("what the case shows"))
+    model: str = key(choice(*MODELS))
+    source: str = key(text("the paper or derivation the parameters come from"))
+    temperature: float = key(quantity("temperature", 1.0, 4000.0))
+    area: float | None = key(_area())
+    microstructure: Raw = key(PICTURE)
+    phase: Raw = key(tables("[[phase]]", least=1))
     study: Raw | None = key(tables("[[study]]", least=1), default=None)
     experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
     interface: Raw | None = key(tables("[[interface]]"), default=None)
@@ -145,20 +164,22 @@ def _check_centre(grid: Grid, measured: Sequence[tuple[str, Study | Experiment]]
 
 def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     """The contents of the case `raw`; None where anything is wrong. `problems` then knows everything that is."""
-    header = read_table(_CaseTable, raw, "", problems)
-    spaced = sub_table(raw, "grid")
-    grid = None if spaced is None else _grid(spaced, problems)
+    header = read_table(_top(raw), raw, "", problems)
+    pictured = raw.get("model") == MICROSTRUCTURE
+    spaced = None if pictured else sub_table(raw, "grid")
+    grid = VOXELS if pictured else None if spaced is None else _grid(spaced, problems)
     view = _view(raw, problems)
     area, per_area = view.context.area, view.context.per_area
     whole = tuple(layer for layer in view.layers if layer is not None)
     state = _cell(raw, view, problems)
-    interfaces = read_interfaces(raw, problems, view.context, view.names, view.layers)
-    studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view))
-    experiments = read_experiments(raw, problems, lambda experiment: _view_of(raw, experiment, view))
+    # those of a microstructure are of its phases
+    interfaces = () if pictured else read_interfaces(raw, problems, view.context, view.names, view.layers)
+    studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view, problems.file))
+    experiments = read_experiments(raw, problems, lambda one: _view_of(raw, one, view, problems.file))
     checks = read_checks(raw, problems, _names_of(raw, "study"), _names_of(raw, "experiment"))
     if "study" not in raw and "experiment" not in raw:
         problems.add("study", MISSING, "one or more tables, written [[study]] or [[experiment]]")
-    if grid is not None:
+    if grid is not None and not pictured:
         _check_size(grid, len(view.layers), problems)
         measured: list[tuple[str, Study | Experiment]] = [("study", one) for one in studies]
         measured += [("experiment", one) for one in experiments]
@@ -183,25 +204,32 @@ def _cell(raw: Raw, view: View, problems: Problems) -> CellState | None:
 _UNKNOWN = View(Context(), None, ())
 
 
+def _top(raw: Raw) -> type[_CaseTable] | type[_PictureTable]:
+    """The keys of the top level, which the model decides."""
+    return _PictureTable if raw.get("model") == MICROSTRUCTURE else _CaseTable
+
+
 def _view(raw: Raw, problems: Problems) -> View:
     model = raw.get("model") if raw.get("model") in MODELS else ""
     context = Context(str(model), *_known_area(raw))
+    if model == MICROSTRUCTURE:
+        return View(context, (MICROSTRUCTURE,), (read_resolved(raw, problems, context, names_in(raw, "phase")),))
     return View(context, names_in(raw, "layer"), read_layers(raw, problems, context))
 
 
-def _view_of(raw: Raw, study: Raw, base: View) -> View:
+def _view_of(raw: Raw, study: Raw, base: View, file: str) -> View:
     """What the `set` of a study or an experiment makes of the stack, which may be another model with other carriers.
     Where something is wrong with that, nothing is known of the stack: it is told when the case is read as it is seen
     there."""
     if not isinstance(study.get("set"), dict):
         return base
-    unseen = Problems("")
+    unseen = Problems(file)
     try:
         own = stack_for(raw, study)
     except Refused:
         return _UNKNOWN
     view = _view(own, unseen)
-    return _UNKNOWN if unseen.items or set(own) - set(keys_of(_CaseTable)) else view
+    return _UNKNOWN if unseen.items or set(own) - set(keys_of(_top(own))) else view
 
 
 def _known_area(raw: Raw) -> tuple[float | None, bool]:

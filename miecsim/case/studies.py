@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from miecsim.case.bias import BIAS, read_bias
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import Study
-from miecsim.case.fields import FLAG, FREQUENCY, choice, integer, list_of, name, table
+from miecsim.case.fields import FLAG, FREQUENCY, TOLERANCE, choice, integer, list_of, name, table
 from miecsim.case.messages import Problems, join_key
 from miecsim.case.table import Raw, Row, key, keys_of, named_items, read_table, sub_table
 from miecsim.case.wiring import LINK, PRESET, REFERENCE_PLANE, SET, TERMINAL, View, read_wires
@@ -17,6 +18,7 @@ REFERENCES = (
     *("none", "de_levie", "two_rail", "mixed_conductor", "film_on_blocking_substrate", "linear_pnp"),
     *("porous_electrode", "salt_cell"),
 )
+METHODS = ("auto", "sparse", "reduced", "iterative")
 _MOST_FREQUENCIES = 10000
 
 
@@ -42,6 +44,8 @@ class _StudyTable(Row):
     attribution: bool = key(FLAG, default=False)
     reference_plane: Raw | None = key(REFERENCE_PLANE, default=None)
     bias: Raw | None = key(BIAS, default=None)
+    method: str = key(choice(*METHODS), default="auto")
+    tolerance: float | None = key(TOLERANCE, default=None)
 
 
 def sweep(start: float, stop: float, points_per_decade: int) -> tuple[float, ...]:
@@ -85,6 +89,15 @@ def _check_profiles(
             problems.add(here, f"{shown(raw['profiles'][index])} a second time", "three different frequencies")
 
 
+def _check_resolved(raw: Raw, at: str, problems: Problems) -> None:
+    """What a microstructure does not have: closed forms, and rails with a middle and an end."""
+    if raw.get("reference") not in (None, "none") and raw.get("reference") in REFERENCES:
+        problems.add(join_key(at, "reference"), shown(raw["reference"]), '"none" (no line describes a microstructure)')
+    for word in ("link", "reference_plane"):
+        if raw.get(word):
+            problems.add(join_key(at, word), f"{word} with a microstructure", "terminals alone")
+
+
 def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -> tuple[Study, ...]:
     """The studies of a case, each read against the stack that `view_of` shows it; what cannot be read is left out and
     told."""
@@ -101,10 +114,15 @@ def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -
             problems.add(
                 join_key(at, "reference"), f"{shown(item['reference'])} beside an emf", '"none" (a form of rest)'
             )
+        if view.context.model == MICROSTRUCTURE:
+            _check_resolved(item, at, problems)
+        if "tolerance" in item and item.get("method") == "sparse":
+            problems.add(join_key(at, "tolerance"), 'a tolerance beside method = "sparse"', "a reduced spectrum")
         if found is None or frequency is None:
             continue
         _check_profiles(item, found.profiles, frequency, at, problems)
         measured = (frequency, found.profiles, found.reference)
         listed = (wires.links, wires.planes, tuple(found.set or ()))
-        result.append(Study(found.name, found.terminals, wires.terminals, *measured, *listed, found.attribution, bias))
+        own = (found.name, found.terminals, wires.terminals, *measured, *listed, found.attribution, bias)
+        result.append(Study(*own, method=found.method, tolerance=found.tolerance))
     return tuple(result)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from miecsim.case.parameters import Parameters
+from miecsim.case.technique_composites import FractionSweep, Homogenise
 from miecsim.case.technique_conductivity import ConductivityRelaxation, FourLineProbe
 from miecsim.case.technique_insertion import Gitt, GittErrorMap, Pitt
+from miecsim.case.technique_microstructure import EffectiveTransport, OptimalPaths
 from miecsim.case.technique_polarisation import (
     BruceVincent,
     CurrentCarrying,
@@ -16,6 +18,7 @@ from miecsim.case.technique_polarisation import (
 )
 from miecsim.case.technique_profiles import ContactCapacitance, ReferenceElectrode, SpaceCharge
 from miecsim.case.technique_protocol import Protocol
+from miecsim.case.technique_tip import AfmImpedance, LocalImpedance, StrainMicroscopy
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,26 @@ TECHNIQUES: dict[str, Technique] = {
     ),
     "contact_capacitance": Technique(
         ContactCapacitance, ("capacitance", "carriers of the bulk", "flat-band voltage"), wired=False
+    ),
+    "effective_transport": Technique(
+        EffectiveTransport,
+        ("sigma_ion", "sigma_eon", "tortuosity_factor", "percolating", "area_density"),
+        wired=False,
+    ),
+    "optimal_paths": Technique(
+        OptimalPaths,
+        ("L_ion", "L_eon", "path_tortuosity_ion", "path_tortuosity_eon", "limited_by_ion", "unreached"),
+        wired=False,
+    ),
+    "homogenise": Technique(
+        Homogenise,
+        ("sigma_ion", "sigma_eon", "area_density", "charge_transfer", "R_low", "R_high", "largest_error"),
+    ),
+    "fraction_sweep": Technique(FractionSweep, ("sigma_ion", "sigma_eon", "threshold", "exponent"), wired=False),
+    "local_impedance": Technique(LocalImpedance, ("conductivity", "resolution"), wired=False),
+    "afm_impedance": Technique(AfmImpedance, ("conductivity", "boundary resistance", "probed depth"), wired=False),
+    "strain_microscopy": Technique(
+        StrainMicroscopy, ("displacement", "diffusivity", "slope", "resolution"), wired=False
     ),
     "conductivity_relaxation": Technique(ConductivityRelaxation, ("diffusivity", "exchange coefficient"), wired=False),
 }

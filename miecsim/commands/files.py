@@ -16,12 +16,16 @@ from matplotlib.figure import Figure
 from miecsim.plot import (
     attribution_map,
     bode,
+    current_maps,
     nyquist,
     parts_nyquist,
     parts_stacked,
+    phase_map,
     plane_parts,
     rail_profiles,
+    reaction_maps,
     save,
+    share_maps,
     steady,
 )
 from miecsim.results import RunRecord, StudyRecord, layer_spans, write_result, write_summary
@@ -51,14 +55,17 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
         figures["nyquist"] = partial(nyquist, record.studies)
     else:
         figures |= {f"{study.name}_nyquist": partial(nyquist, study) for study in record.studies}
-    spans = layer_spans(record.grid)
+    pictured = record.model == "microstructure"
+    spans = [] if pictured else layer_spans(record.grid)
     for i, study in enumerate(record.studies):
         figures[f"{study.name}_rails"] = partial(rail_profiles, study, layers=spans)
         if study.reference_planes:
             figures[f"{study.name}_planes"] = partial(plane_parts, study)
         if study.attribution is not None:
             figures |= _figures_of_parts(study, spans)
-        if not any(_same_state(study, earlier) for earlier in record.studies[:i]):
+        if pictured:
+            figures |= _figures_of_picture(record, study)
+        elif not any(_same_state(study, earlier) for earlier in record.studies[:i]):
             figures[f"{study.name}_steady"] = partial(steady, study, layers=spans)
     return figures
 
@@ -86,6 +93,19 @@ def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]])
     }
     if len(spans) > 1:
         figures[f"{study.name}_parts_by_layer"] = partial(parts_stacked, study, by="layer")
+    return figures
+
+
+def _figures_of_picture(record: RunRecord, study: StudyRecord) -> dict[str, Callable[[], Figure]]:
+    """Maps of a study on a microstructure; none where its picture is not that of the stored grid."""
+    figures: dict[str, Callable[[], Figure]] = {}
+    if study.fields:
+        figures[f"{study.name}_picture"] = partial(phase_map, study, record.grid)
+        figures[f"{study.name}_currents"] = partial(current_maps, study, record.grid)
+    if any(name.startswith("reaction_") for name in study.fields):
+        figures[f"{study.name}_reaction"] = partial(reaction_maps, study, record.grid)
+    if any(name.startswith("share_") for name in study.fields):
+        figures[f"{study.name}_shares"] = partial(share_maps, study, record.grid)
     return figures
 
 

@@ -38,7 +38,7 @@ from miecsim.physics.fluxes import Ohmic
 from miecsim.physics.layers import CompositeLayer, ConductorLayer
 from miecsim.physics.models import composite_electrode, small_signal_admittance
 from miecsim.solvers.impedance import impedance
-from miecsim.solvers.nodal_form import NodalForm, nodal_form
+from miecsim.solvers.nodal_form import NONE, NodalForm, nodal_form
 from miecsim.solvers.reduction import Reduced, reduce_network
 from miecsim.solvers.rest import rest_point
 from miecsim.system import System, build_system, rest_state
@@ -101,6 +101,7 @@ class Line:
         drive = np.zeros(form.n + 1)
         for row, sign in ((EON, 1.0), (ION, -1.0)):
             cells = self.rails[row]
+            cells = cells[form.place[cells, row] != NONE]  # what touches its side alone, and no interface, has no part
             volume = self.system.nodes.volume[cells]
             np.add.at(drive, form.place[cells, row], sign * volume / volume.sum())
         return form, drive[: form.n]
@@ -117,7 +118,8 @@ class Line:
             dimension = self.system.grid.dim
             self._reduced[band] = reduce_network(form, *band, CLOSURE, dimension=dimension, readings=[drive])
         network, volume = self._reduced[band].network, float(self.system.nodes.volume.sum())
-        return lambda omega: np.asarray(1 / (network.responses(np.atleast_1d(omega), np.ones((1, 1)))[:, 0, 0] * volume))
+        whole = np.ones((1, 1))
+        return lambda omega: np.asarray(1 / (network.responses(np.atleast_1d(omega), whole)[:, 0, 0] * volume))
 
 
 def line_of(system: System, structure: Microstructure) -> Line:

@@ -102,7 +102,7 @@ def _nyquist(axes: Axes, curve: SpectrumCurve, title: str) -> None:
 
 
 def convergence(rows: Sequence[Row]) -> Figure | None:
-    """Error against the number of cells per layer, beside a slope of two; None where nothing converges."""
+    """Error against the number of cells, beside a slope of two; None where nothing converges."""
     shown = [row for row in rows if row.convergence is not None and row.convergence.error.max() > ROUNDING]
     if not shown:
         return None
@@ -133,7 +133,7 @@ def convergence(rows: Sequence[Row]) -> Figure | None:
         axes.xaxis.set_major_formatter(FixedFormatter([f"{n:g}" for n in meshes]))
         axes.xaxis.set_minor_locator(NullLocator())
         decades(axes.yaxis, low, high)
-        axes.set_xlabel("cells per layer")
+        axes.set_xlabel(", ".join(dict.fromkeys(curve.each for curve in curves)))
         axes.set_ylabel("largest relative error")
         legend(figure, handles, columns=columns, left=LEFT)
     return figure

@@ -50,7 +50,7 @@ def _figures(rows: Sequence[Row]) -> list[tuple[str, Figure | None]]:
     return [
         ("Computed spectra on what they should be: closed form, ladder or discretisation.", nyquist_grid(rows)),
         ("What the printed formulas give, beside the continuum. Arrows stand for what lies outside.", misprints(rows)),
-        ("Error on meshes of equal cells, at the frequencies that the coarsest resolves.", convergence(rows)),
+        ("Error on meshes of equal cells; of spectra, at frequencies that the coarsest resolves.", convergence(rows)),
     ]
 
 

@@ -6,48 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from miecsim.case import data, laws
+from miecsim.case import data
 from miecsim.case.cell_data import Porous
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.electrolyte import CELL
 from miecsim.case.load import Case
+from miecsim.case.picture_data import Resolved
 from miecsim.constants import thermal_voltage
 from miecsim.errors import InputError
 from miecsim.grid.stack import Mesh, layer_widths
 from miecsim.physics import defects
-from miecsim.physics.elements import ButlerVolmer, Element, Lumped, Reversible
 from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
 from miecsim.physics.models import Model, composite_electrode, mixed_conductor, nernst_planck_poisson
 from miecsim.physics.terminals import Contact, Link, ReferencePlane, Terminal, Wiring
+from miecsim.run.elements import element, inner
 from miecsim.system import System, build_system
 from miecsim.typing import Array
-
-
-def element(law: laws.Law, temperature: float) -> Element | Reversible | None:
-    """The engine's element for a law of the case, None where it blocks."""
-    match law:
-        case laws.Reversible():
-            return Reversible()
-        case laws.Blocking():
-            return None
-        case laws.Resistance(R=R):
-            return Lumped(R=R)
-        case laws.Capacitor(C=C):
-            return Lumped(C=C)
-        case laws.RC(R=R, C=C, Rs=Rs):
-            return Lumped(R=R, C=C, Rs=Rs)
-        case laws.CPE(Q=Q, alpha=alpha):
-            return Lumped(Q=Q, alpha=alpha)
-        case laws.RCPE(R=R, Q=Q, alpha=alpha, Rs=Rs):
-            return Lumped(R=R, Q=Q, alpha=alpha, Rs=Rs)
-        case laws.ButlerVolmer(exchange_current=i0, alpha=alpha, C=C):
-            return ButlerVolmer(i0, thermal_voltage(temperature), alpha, C)
-
-
-def _inner(law: laws.Law, temperature: float) -> Element | None:
-    out = element(law, temperature)
-    if isinstance(out, Reversible):
-        raise InputError("an interface cannot be reversible; leave it out instead")
-    return out
 
 
 def _species(c: data.Carrier) -> CarrierIn:
@@ -57,11 +31,11 @@ def _species(c: data.Carrier) -> CarrierIn:
 
 def _layer(layer: data.Layer, temperature: float) -> CompositeLayer | ConductorLayer | ChargedLayer:
     name, thickness, m = layer.name, layer.thickness, layer.material
-    assert not isinstance(m, Porous)  # of a model of its own
+    assert not isinstance(m, Porous | Resolved)  # of models of their own
     match m:
         case data.Composite():
             ion, electron = (0.0 if rail is None else rail.conductivity for rail in (m.ion, m.electron))
-            law = None if m.interface is None else _inner(m.interface.law, temperature)
+            law = None if m.interface is None else inner(m.interface.law, temperature)
             density = 0.0 if m.interface is None else m.interface.area_density
             return CompositeLayer(name, thickness, ion, electron, law, density, m.cross_conductivity)
         case data.MixedRails():
@@ -103,11 +77,15 @@ def model_of(case: Case) -> Model:
         from miecsim.run.cells import cell_model
 
         return cell_model(case)
+    if case.model == MICROSTRUCTURE:
+        from miecsim.run.microstructure import microstructure_model
+
+        return microstructure_model(case)
     layers = [_layer(layer, case.temperature) for layer in case.layers]
     junctions = [
         Junction((i.left, i.right), i.carrier, law)
         for i in case.interfaces
-        if (law := _inner(i.law, case.temperature)) is not None
+        if (law := inner(i.law, case.temperature)) is not None
     ]
     maker = {
         "composite_electrode": composite_electrode,
@@ -181,6 +159,10 @@ def shared_widths(cases: Sequence[Case]) -> list[Array] | None:
 
 def system_of(case: Case, study: data.Study | data.Experiment, widths: Sequence[Array] | None) -> System:
     """The wired system of one study or experiment of a case."""
+    if case.model == MICROSTRUCTURE:
+        from miecsim.run.microstructure import microstructure_system
+
+        return microstructure_system(case, wiring_of(case, study))
     resolve = max(study.frequency) if isinstance(study, data.Study) else study.parameters.resolve
     mesh = mesh_of(case, widths, resolve)
     return build_system(model_of(case), wiring_of(case, study), area=case.area, mesh=mesh)

@@ -8,11 +8,14 @@ from miecsim.case.load import Case
 from miecsim.errors import InputError, SolveError
 from miecsim.results import ExperimentRecord, GridRecord
 from miecsim.run import (
+    technique_composites,
     technique_conductivity,
     technique_insertion,
+    technique_microstructure,
     technique_polarisation,
     technique_profiles,
     technique_protocol,
+    technique_tip,
 )
 from miecsim.run.grids import grid_record, stack_record
 from miecsim.run.technique import Bench, Runner, Tell
@@ -23,6 +26,9 @@ RUNNERS: dict[str, Runner] = {
     **technique_polarisation.RUNNERS,
     **technique_profiles.RUNNERS,
     **technique_protocol.RUNNERS,
+    **technique_tip.RUNNERS,
+    **technique_microstructure.RUNNERS,
+    **technique_composites.RUNNERS,
 }
 
 

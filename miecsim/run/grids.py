@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.load import Case
 from miecsim.grid import Grid
 from miecsim.grid.stack import stack_grid
@@ -18,6 +19,10 @@ def grid_record(grid: Grid) -> GridRecord:
 
 def stack_record(case: Case, resolve: float) -> GridRecord:
     """The stack as the case divides it, fine enough for `resolve` [Hz] (0: uniform where the case leaves it open)."""
+    if case.model == MICROSTRUCTURE:
+        from miecsim.run.microstructure import picture_grid
+
+        return grid_record(picture_grid(case))
     model = model_of(case)
     omega = 2 * np.pi * resolve
     lengths = [model.decay_length(i, omega) if omega else np.inf for i in range(len(model.layers))]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from miecsim.case import data
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.load import Case
 from miecsim.circuit.attribution import attribute
 from miecsim.circuit.extract import netlist_of
@@ -25,6 +26,7 @@ from miecsim.results import (
 )
 from miecsim.run.build import shared_widths, system_of
 from miecsim.run.checks import evaluate, figures_of, refuse_unknown
+from miecsim.run.flows import flow_fields, reaction_depth
 from miecsim.run.grids import grid_record
 from miecsim.run.particles import stoichiometries
 from miecsim.run.references import reference
@@ -95,9 +97,15 @@ def _run_studies(case: Case, tell: Progress, timings: dict[str, float]) -> tuple
         except InputError as error:
             raise InputError(f"{case.file}: {error}") from None
         first = first or system
-        studies.append(record if system.nodes.n == first.nodes.n else replace(record, fields={}))
+        studies.append(record if _same_cells(system, first) else replace(record, fields={}))
         timings[f"study {study.name}"] = time.perf_counter() - begin
     return studies, None if first is None else grid_record(first.grid)
+
+
+def _same_cells(one: System, other: System) -> bool:
+    """Whether fields of both can be drawn on one grid."""
+    pairs = zip(one.grid.edges, other.grid.edges, strict=False)
+    return one.grid.n_cells == other.grid.n_cells and all(a.size == b.size and np.allclose(a, b) for a, b in pairs)
 
 
 def _run_experiments(
@@ -130,7 +138,8 @@ def _run_study(
     point = operating_point(system, study.bias)
     step("impedance", 0.3)
     frequency = np.asarray(study.frequency)
-    spectrum = impedance(point, frequency)
+    how = {} if study.tolerance is None else {"tolerance": study.tolerance}
+    spectrum = impedance(point, frequency, method=study.method, **how)
     step("amplitudes", 0.7)
     profile = amplitudes(point, np.asarray(study.profiles))
     parts = None
@@ -144,7 +153,9 @@ def _run_study(
 def operating_point(system: System, bias: data.Bias | None) -> OperatingPoint:
     """The steady state that a study's spectrum is taken at: at rest, or under its bias."""
     if bias is None:
-        return rest_point(system) if system.nodes.trees else solve_steady(system)
+        # rails are at rest where nothing is imposed; to solve for it would take as long as a frequency on a picture
+        known = system.grid.dim > 1 and not system.model.has_phi and not any(port.emf for port in system.ports)
+        return rest_point(system) if system.nodes.trees or known else solve_steady(system)
     return solve_steady(system, dict(bias.voltages), currents=dict(bias.currents))
 
 
@@ -163,6 +174,7 @@ def _record(
     x, rails = _along(system, profile)
     position, steady = steady_profiles(point)
     ground = spectrum.terminals[1]
+    pictured = reaction_depth(point, profile) if case.model == MICROSTRUCTURE else {}
     record = StudyRecord(
         name=study.name,
         frequency=spectrum.frequency,
@@ -181,7 +193,7 @@ def _record(
         profile_rails=rails,
         steady_position=position,
         steady=steady,
-        summary=summarise(case, study, point, spectrum),
+        summary=summarise(case, study, point, spectrum) | pictured,
         solver={
             "method": spectrum.method,
             "nodes": float(system.nodes.n),
@@ -191,7 +203,7 @@ def _record(
             "backward error": spectrum.backward_error,
             "profile backward error": profile.backward_error,
         },
-        fields=_fields(system, point, profile) if system.nodes.position.shape[1] > 1 else {},
+        fields=_fields(case, study, point, profile) if system.nodes.position.shape[1] > 1 else {},
     )
     return replace(record, summary=dict(figures_of(record)))
 
@@ -247,16 +259,19 @@ def steady_profiles(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array
     return x, out
 
 
-def _fields(system: System, point: OperatingPoint, profile: Amplitudes) -> dict[str, tuple[Array, str]]:
-    """Amplitudes of every rail in the cells, for maps."""
-    n_cells = system.grid.volumes.size
+def _fields(case: Case, study: data.Study, point: OperatingPoint, profile: Amplitudes) -> dict[str, tuple[Array, str]]:
+    """Amplitudes of every rail in the cells, for maps; on a microstructure also what flows where."""
+    system, n_cells = point.system, point.system.grid.volumes.size
     out: dict[str, tuple[Array, str]] = {}
     for i, f in enumerate(profile.frequency):
         for k, name in enumerate(system.laws.state_map.names):
             values = np.where(system.laws.active[:n_cells, k], profile.potential[i, :n_cells, k], np.nan)
             out[f"{name}_real_{f:.4g}Hz"] = (values.real, "V/V")
             out[f"{name}_imag_{f:.4g}Hz"] = (values.imag, "V/V")
-    return out
+    if case.model != MICROSTRUCTURE:
+        return out
+    phase = (system.grid.region.astype(float), "1")
+    return {"phase": phase} | out | flow_fields(point, profile, shares=study.attribution)
 
 
 def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:

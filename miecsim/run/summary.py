@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from miecsim.case import data
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.load import Case
 from miecsim.physics.layers import ChargedLayer, ConductorLayer
 from miecsim.physics.models import AnyLayer, debye_length
@@ -26,6 +27,14 @@ FIGURES = (
     *("voltage", "current"),
     *("open_circuit_voltage", "potential", "stoichiometry", "capacity", "area_density", "R_ct", "diffusion_time"),
     "R_total",
+    *(
+        "volume_fraction",
+        "percolating",
+        "isolated",
+        "staircase_ratio",
+        "active_share",
+        "reaction_depth",
+    ),  # of a microstructure
 )
 
 
@@ -36,14 +45,24 @@ def summarise(case: Case, study: data.Study, point: OperatingPoint, spectrum: Sp
     cell = any(isinstance(layer, PorousLayer) for layer in layers)
     if cell:
         out |= cell_figures(case, point)
+    pictured = case.model == MICROSTRUCTURE
+    if pictured:
+        from miecsim.run.microstructure import picture_figures
+
+        out |= picture_figures(case, study)
     for layer in layers if not cell else ():
         suffix = "" if len(layers) == 1 else f".{layer.name}"
         for name, quantity in _layer_figures(layer, case.temperature).items():
             out[name + suffix] = quantity
-    out |= _rail_resistances(layers, case)
+    out |= {} if pictured else _rail_resistances(layers, case)
     out |= _spectrum_figures(point, spectrum)
     out |= _operating_point(study, point)
-    if not cell and study.preset == "battery" and len(layers) == 1 and {"R_ion", "R_eon", "C_low"} <= out.keys():
+    if (
+        not (cell or pictured)
+        and study.preset == "battery"
+        and len(layers) == 1
+        and {"R_ion", "R_eon", "C_low"} <= out.keys()
+    ):
         out["shortcut_ratio"] = _shortcut(out)
     return out
 

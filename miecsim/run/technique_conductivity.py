@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from miecsim.case.technique_conductivity import ConductivityRelaxation, FourLineProbe
 from miecsim.physics.elements import Reversible
-from miecsim.run.build import element
+from miecsim.run.elements import element
 from miecsim.run.technique import Bench, Runner
 from miecsim.techniques.conductivity_relaxation import conductivity_relaxation
 from miecsim.techniques.four_line_probe import four_line_probe

@@ -16,7 +16,8 @@ from miecsim.case.technique_polarisation import (
 from miecsim.constants import ATMOSPHERE
 from miecsim.grid.stack import Mesh
 from miecsim.physics.elements import Element, Reversible
-from miecsim.run.build import element, mesh_of
+from miecsim.run.build import mesh_of
+from miecsim.run.elements import element
 from miecsim.run.technique import Bench, Runner
 from miecsim.solvers.transient.run import Tolerance
 from miecsim.techniques.bruce_vincent import bruce_vincent

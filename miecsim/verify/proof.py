@@ -47,10 +47,11 @@ class SpectrumCurve:
 
 @dataclass(frozen=True, eq=False)
 class ConvergenceCurve:
-    """Largest relative error of Z on meshes of `cells` equal cells per layer."""
+    """Largest relative error of Z on meshes of `cells` equal cells per layer, or per what `each` says."""
 
     cells: Array
     error: Array
+    each: str = "cells per layer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +170,11 @@ def failed(proof: Proof, why: str, seconds: float) -> Row:
 def _row(proof: Proof, seconds: float, **found: Any) -> Row:
     named = {name: getattr(proof, name) for name in ("id", "title", "family", "equation", "source", "tolerance")}
     return Row(**named, **found, seconds=seconds)
+
+
+def single(value: complex, reference: complex, unit: str, note: str, **more: Any) -> Outcome:
+    """One figure, real or complex, beside what it should be; `more` as the fields of an outcome."""
+    return Outcome(float(abs(value)), float(abs(reference)), float(abs(value / reference - 1)), unit, note=note, **more)
 
 
 def compare(Z: Complex, exact: Complex) -> tuple[float, float, float, int]:

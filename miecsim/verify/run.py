@@ -22,6 +22,7 @@ FAMILIES = {
     "cells": "batteries: particles, salts, whole cells",
     "poisson": "space charge: Poisson-Nernst-Planck",
     "biased": "states away from rest",
+    "pictures": "pictures of composites and bodies of revolution",
     "ladder": "finite ladders in closed form",
     "network": "the discretisation as a netlist",
     "published_errors": "formulas as printed, and as they should read",
