@@ -80,10 +80,11 @@ def test_cross_conductivity(preset: str) -> None:
     assert np.max(np.abs(Z / exact - 1)) < 1e-3
 
 
+@pytest.mark.parametrize("blocks", [False, True])
 @pytest.mark.parametrize("carrier", ["ion", "electron"])
-def test_junction_between_layers(carrier: str) -> None:
+def test_junction_between_layers(carrier: str, blocks: bool) -> None:
     """A Butler-Volmer junction with a double layer, at rest: its resistance V_T/i0 in parallel with C, for one
-    carrier only."""
+    carrier only; and one that nothing of the carrier crosses."""
     i0, C = 31.0, 0.04
     stack = [(41e-6, 0.021, 0.33), (23e-6, 0.052, 0.11)]
     R, Q, alpha, a_v = 0.017, 0.09, 0.88, 3e5
@@ -91,12 +92,13 @@ def test_junction_between_layers(carrier: str) -> None:
         mx.CompositeLayer(name, *row, mx.Lumped(R=R, Q=Q, alpha=alpha), a_v)
         for name, row in zip("ab", stack, strict=True)
     ]
-    junction = mx.Junction(("a", "b"), carrier, mx.ButlerVolmer(i0, thermal_voltage(298.15), 0.5, C))
+    law = None if blocks else mx.ButlerVolmer(i0, thermal_voltage(298.15), 0.5, C)
+    junction = mx.Junction(("a", "b"), carrier, law)
     f = np.logspace(-2, 6, 9)
     omega = 2 * np.pi * f
     z_f = 1 / (AREA * a_v * (1 / R + Q * (1j * omega) ** alpha))
     lines = [tlm.two_rail_admittance(1 / (s1 * AREA), 1 / (s2 * AREA), z_f, L) for L, s1, s2 in stack]
-    z = 1 / (AREA * (i0 / thermal_voltage(298.15) + 1j * omega * C))
+    z = np.inf if blocks else 1 / (AREA * (i0 / thermal_voltage(298.15) + 1j * omega * C))
     between = (z, 0.0) if carrier == "ion" else (0.0, z)
     contacts = [tlm.Contact(0, 0, "left", 0.0), tlm.Contact(1, 1, "right", 0.0)]
     exact = tlm.two_terminal(tlm.terminate(tlm.stack_admittance(lines, [between]), contacts))

@@ -35,7 +35,7 @@ class Microstructure:
         if len(self.voxel) != labels.ndim or not all(np.isfinite(v) and v > 0 for v in self.voxel):
             raise InputError(f"microstructure: read voxel {self.voxel}; expected {labels.ndim} positive lengths")
         if not self.names or len(set(self.names)) < len(self.names) or len(self.names) > MOST_PHASES:
-            raise InputError(f"microstructure: read phases {', '.join(self.names) or '(none)'}; each needs its own name")
+            raise InputError(f"microstructure: read phases {', '.join(self.names) or '(none)'}; each needs one name")
         if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(self.names):
             raise InputError(
                 f"microstructure: read labels from {labels.min()} to {labels.max()}; expected whole numbers from 0 to "

@@ -110,7 +110,8 @@ def thermodynamic_factor(carrier: CarrierIn) -> float:
 class Junction:
     """An interface law between two neighbouring layers, or wherever two phases of a microstructure meet.
 
-    Without `to` it acts on `carrier` across the interface, which the other carriers pass freely. With `to` its current
+    Without `to` it acts on `carrier` across the interface, which the other carriers pass freely; None: nothing of it
+    crosses. With `to` its current
     flows from `carrier` in the first material to the carrier `to` in the second: charge transfer from the electrons of
     an active material to the ions of an electrolyte, and the double layer between them. Where the second material (a
     pore) has no such carrier it is that of the first: a reaction at its surface.
@@ -118,5 +119,5 @@ class Junction:
 
     between: tuple[str, str]
     carrier: str
-    law: Element
+    law: Element | None
     to: str | None = None

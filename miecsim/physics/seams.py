@@ -82,6 +82,8 @@ class Seams:
         out = []
         for junction in self.junctions:
             seam, row = self.nodes.seams[self.pairs.index(junction.between)], self.carriers.index(junction.carrier)
+            if junction.law is None:
+                continue
             if junction.to is None:
                 out.append(Branch(junction.law, row, seam.near, row, seam.far, seam.area, "interface"))
             else:

@@ -32,6 +32,7 @@ from miecsim.typing import Complex
 LEFT, RIGHT, BOTTOM, GAP = 1.6, 0.35, 1.0, 1.3  # cm
 ERROR = 2.6  # cm, height of the lower panel
 SMALLEST = 1e-9  # what is below is round-off
+BETWEEN = 3.0  # Hz, no decade: lines without marks, of which labels keep clear
 LOOKS: dict[str, dict[str, Any]] = {
     "Z": {"color": BLUE, "marker": "o", "markerfacecolor": "white", "markersize": 3.2, "label": "picture"},
     "line": {"color": VERMILLION, "linestyle": (0, (4, 1.5)), "label": "its line"},
@@ -58,12 +59,13 @@ def technique_homogenise(record: TechniqueRecord) -> Figure:
         for name, Z in spectra.items():
             axes.add_line(Line2D(display.factor * Z.real, -display.factor * Z.imag, **LOOKS[name]))
         nyquist_axes(axes, window, display)
-        nyquist_marks(axes, window, [(f, spectra["Z"])], display.factor, (room / POINT, height / POINT))
+        others = [(np.full(f.shape, BETWEEN), spectra[name]) for name in LOOKS if name != "Z"]
+        nyquist_marks(axes, window, [(f, spectra["Z"]), *others], display.factor, (room / POINT, height / POINT))
         total = 2.54 * float(figure.get_size_inches()[1])
         lower = figure.add_axes((LEFT / SINGLE, BOTTOM / total, room / SINGLE, ERROR / total))
         place_label(lower, LEFT, room)
         _errors(lower, table)
-        legend(figure, handles, columns=3, left=LEFT)
+        legend(figure, handles, columns=3, left=0.8)
     return figure
 
 

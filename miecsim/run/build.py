@@ -82,11 +82,7 @@ def model_of(case: Case) -> Model:
 
         return microstructure_model(case)
     layers = [_layer(layer, case.temperature) for layer in case.layers]
-    junctions = [
-        Junction((i.left, i.right), i.carrier, law)
-        for i in case.interfaces
-        if (law := inner(i.law, case.temperature)) is not None
-    ]
+    junctions = [Junction((i.left, i.right), i.carrier, inner(i.law, case.temperature)) for i in case.interfaces]
     maker = {
         "composite_electrode": composite_electrode,
         "mixed_conductor": mixed_conductor,

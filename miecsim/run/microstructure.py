@@ -44,9 +44,7 @@ def microstructure_model(case: Case) -> Model:
     own = resolved_of(case)
     layers = [phase(p.name, p.sigma_ion, p.sigma_eon, p.chemical_capacitance) for p in own.phases]
     junctions = [
-        Junction(one.between, one.carrier, law, one.to)
-        for one in own.interfaces
-        if (law := inner(one.law, case.temperature)) is not None
+        Junction(one.between, one.carrier, inner(one.law, case.temperature), one.to) for one in own.interfaces
     ]
     return mixed_conductor(layers, temperature=case.temperature, junctions=junctions)
 

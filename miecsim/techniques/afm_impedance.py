@@ -199,9 +199,10 @@ def _compared(model: Model, measured: Sequence[_Measured], sigma: float) -> tupl
         out.append(Compared("conductivity", float(disc_resistance(1.0, a)) / R, sigma, "S/m", DISC + name))
         if a < DEEPEST * t:
             out.append(Compared("conductivity", disc_on_film(1.0, a, t) / R, sigma, "S/m", FILM + name))
-        if model.junctions:
+        law = model.junctions[0].law if model.junctions else None
+        if law is not None:
             gained = float(one.Z[0].real) - R
-            true = 1 / small_signal_admittance(model.junctions[0].law, 0.0).real
+            true = 1 / small_signal_admittance(law, 0.0).real
             area = _wall(model, one.reading)
             out.append(Compared("boundary resistance", gained * area, true, "ohm m^2", WALL + name))
         out.append(Compared("probed depth", 4 * a, one.reaches()[PARTS.index(RULE_PART)], "m", RULE + name))
