@@ -43,9 +43,7 @@ def microstructure_model(case: Case) -> Model:
     """Phases as the layers of a mixed conductor, their laws between them."""
     own = resolved_of(case)
     layers = [phase(p.name, p.sigma_ion, p.sigma_eon, p.chemical_capacitance) for p in own.phases]
-    junctions = [
-        Junction(one.between, one.carrier, inner(one.law, case.temperature), one.to) for one in own.interfaces
-    ]
+    junctions = [Junction(one.between, one.carrier, inner(one.law, case.temperature), one.to) for one in own.interfaces]
     return mixed_conductor(layers, temperature=case.temperature, junctions=junctions)
 
 
