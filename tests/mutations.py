@@ -10,34 +10,21 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+from toml_text import KeyPath, dumps
+
 from miecsim.case import case_from_text
 from miecsim.case.techniques import TECHNIQUES
 from miecsim.errors import InputError
 
-KeyPath = tuple[str | int, ...]
 QUANTITY = re.compile(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(.*)")
 WORDS = (
-    "model",
-    "coordinates",
-    "cells",
-    "law",
-    "side",
-    "carrier",
-    "statistics",
-    "terminals",
-    "reference",
-    "layer",
-    "study",
-    "experiment",
-    "technique",
-    "read",
-    "kind",
+    *("model", "coordinates", "cells", "law", "side", "carrier", "statistics", "terminals", "reference"),
+    *("layer", "study", "experiment", "technique", "read", "kind"),
 )
 OPTIONAL = (
     "grading",
@@ -123,9 +110,13 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     if label == "missing" and path[0] == "phase" and target.startswith("sigma_"):
         return _phase_may_do_without(path, data, target)
     if "microstructure" in ".".join(map(str, path)).split("."):
+        if _of(path).split(".")[-1] == "grey":  # which grey values an image has shows when it is read
+            return label in ("missing", "list", "negative", "zero", "large")
+        if _of(path[:-1]).split(".")[-1] == "crop":  # the first voxel of a range
+            return path[-1] == 0 and (label == "zero" or (label == "negative" and value == 0))
         return _picture_may(label, target, value) or (label == "missing" and _of(path) == "set")
-    if target == "seed" and _of(path) == "gap":
-        return label in ("missing", "zero", "large")
+    if target == "seed" and _of(path).split(".")[-1] == "gap":
+        return label in ("missing", "zero", "large") or (label == "negative" and value == 0)
     if path[0] == "phase" and target == "chemical_capacitance" and label == "missing":
         return True
     if label == "missing":
@@ -158,8 +149,12 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
 
 
 def _homogenised(path: KeyPath, data: dict[str, Any]) -> bool:
-    """Whether the key is the interfaces of a case without which an experiment has nothing to average."""
-    return path == ("interface",) and any(one.get("technique") == "homogenise" for one in data.get("experiment", ()))
+    """Whether the key is the interfaces of a case without which an experiment has nothing to average, or a study
+    nothing to change."""
+    items = (*data.get("study", ()), *data.get("experiment", ()))
+    return path == ("interface",) and any(
+        one.get("technique") == "homogenise" or "interface." in "".join(one.get("set", ())) for one in items
+    )
 
 
 def _picture_may(label: str, key: str, value: Any) -> bool:
@@ -401,47 +396,3 @@ def _renamed(data: dict[str, Any], path: KeyPath) -> dict[str, Any]:
     parent.clear()
     parent.update(items)
     return result
-
-
-def dumps(data: dict[str, Any], twice: KeyPath | None = None) -> str:
-    """TOML text of a case; the key at the path `twice` is defined two times."""
-    return "\n".join(_lines(data, (), (), twice)) + "\n"
-
-
-def _lines(table: dict[str, Any], header: tuple[str, ...], path: KeyPath, twice: KeyPath | None) -> Iterator[str]:
-    nested = {k: v for k, v in table.items() if _is_table(v) or _is_tables(v)}
-    for key, value in table.items():
-        if key not in nested:
-            yield f"{_key(key)} = {_inline(value, (*path, key), twice)}"
-        if (*path, key) == twice:
-            yield f"{_key(key)} = {_inline(1 if key in nested else value)}"
-    for key, value in nested.items():
-        here = (*header, _key(key))
-        for index, item in enumerate(value if _is_tables(value) else [value]):
-            yield f"\n[[{'.'.join(here)}]]" if _is_tables(value) else f"\n[{'.'.join(here)}]"
-            yield from _lines(item, here, (*path, key, index) if _is_tables(value) else (*path, key), twice)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _inline(value: Any, path: KeyPath = (), twice: KeyPath | None = None) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(_inline(item, (*path, i), twice) for i, item in enumerate(value)) + "]"
-    if isinstance(value, dict):
-        pairs = [f"{_key(k)} = {_inline(v, (*path, k), twice)}" for k, v in value.items()]
-        return "{" + ", ".join(pairs) + "}"
-    return repr(value)

@@ -10,9 +10,10 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
-from miecsim.case import Case, load_case
+from miecsim.case import Case, case_from_text, load_case
 from miecsim.circuit.attribution import attribute
 from miecsim.circuit.extract import netlist_of
+from miecsim.errors import InputError
 from miecsim.microstructure.resolved import phase, resolved_system
 from miecsim.microstructure.structure import Microstructure
 from miecsim.physics.elements import Lumped
@@ -177,3 +178,17 @@ def test_constriction_of_strips_is_the_closed_form() -> None:
     coarse, fine = (strips(share, n, period) for n in (40, 80))
     assert 1.8 < (coarse - exact) / (fine - exact) < 2.2
     assert 2 * fine - coarse == pytest.approx(exact, rel=2e-3)
+
+
+def test_a_study_that_sets_an_interface_which_is_not_there_is_told_in_one_line() -> None:
+    text = (CASE / "case.toml").read_text(encoding="utf-8").replace('"interface.1.gap"', '"interface.9.gap"', 1)
+    with pytest.raises(InputError, match=r"study.contact_50.set.interface.9.gap: read \"9\" in the key; .*0, 1, 2, 3"):
+        case_from_text(text, "case.toml")
+
+
+def test_a_law_at_a_surface_needs_the_carrier_to_which_it_leads() -> None:
+    with pytest.raises(InputError, match=r"interface.0.to: read nothing .*; expected the carrier of LSCF, at its"):
+        load_case(
+            CASE.parent / "407_mixed_cathode",
+            ["interface.0={between=['LSCF','pore'], carrier='electron', law='resistance', R='1 ohm*cm^2'}"],
+        )

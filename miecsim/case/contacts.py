@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from miecsim.case.data import (
     AcceptorDopedCeria,
@@ -18,7 +19,7 @@ from miecsim.case.fields import PRESSURE, VOLTAGE, choice, list_of, name, tables
 from miecsim.case.laws import CONTACT_LAWS, STERN_LAWS, SURFACE_LAWS, Blocking, Reversible, name_of, read_law
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
 from miecsim.case.presets import carrier_in_part
-from miecsim.case.table import Context, Raw, Row, key, keys_of, named_items, read_table
+from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table
 from miecsim.units import quoted, shown
 
 Names = tuple[str, ...] | None  # of all layers or studies of the file; None where one of them has no readable name
@@ -33,13 +34,17 @@ class _TerminalTable(Row):
     contacts: Raw = key(tables('contacts = [{ side = "left", carrier = "ion", law = "reversible" }]', least=1))
 
 
+def _any_side() -> Leaf:
+    """Where the case has a side, or a patch of one."""
+
+    def check(value: object, siblings: Mapping[str, Any], context: Context) -> str:
+        return str(choice(*context.sides).check(value, siblings, context))
+
+    return Leaf("the side of the contact, such as left", check)
+
+
 class _Place(Row):
-    side: str = key(_SIDE)
-    carrier: str = key(_CARRIER)
-
-
-class _AnyPlace(_Place):
-    side: str = key(choice("left", "right", "bottom", "top", "front", "back"))
+    side: str = key(_any_side())
     carrier: str = key(_CARRIER)
 
 
@@ -74,7 +79,7 @@ def _check_carrier(
     if layer is None or carrier in layer.mobile:
         return
     here = join_key(at, "carrier")
-    extra = ("potential",) if context.model == POISSON else ()
+    extra = ("potential",) if context.poisson else ()
     expected = f"a mobile carrier of {layer.name}, the {side} end: {one_of((*layer.mobile, *extra))}"
     if carrier in layer.carriers:
         problems.add(here, f"{shown(carrier)}, which is immobile there", expected)
@@ -85,11 +90,10 @@ def _check_carrier(
 
 
 def _contact(raw: Raw, at: str, problems: Problems, context: Context, layers: Sequence[Layer | None]) -> Contact | None:
-    sides: type[_Place] = _AnyPlace if context.model == MICROSTRUCTURE else _Place
-    place = read_table(sides, _part(raw, *keys_of(_Place)), at, problems)
+    place = read_table(_Place, _part(raw, *keys_of(_Place)), at, problems, context)
     electrode = read_table(_Electrode, _part(raw, *keys_of(_Electrode)), at, problems)
     law = read_law(raw, at, problems, context, CONTACT_LAWS, beside=(*keys_of(_Place), *keys_of(_Electrode)))
-    if place is not None and place.carrier == "potential" and context.model == POISSON:
+    if place is not None and place.carrier == "potential" and context.poisson:
         if law is not None and name_of(law) not in STERN_LAWS:
             expected = f"{one_of(STERN_LAWS)} (the potential meets a dielectric, not a reaction)"
             problems.add(join_key(at, "law"), shown(raw["law"]), expected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 from miecsim.case.carriers import CARRIERS, read_carriers
 from miecsim.case.cell_data import ElectrolyteIn
@@ -44,6 +44,10 @@ def _fixed_charge() -> Leaf:
     return Leaf(f'{density.expected}, or "neutralise"', check)
 
 
+FIXED_CHARGE = _fixed_charge()
+RELATIVE_PERMITTIVITY = number(1.0, 1e7)
+
+
 class _CompositeTable(Row):
     name: str = key(name())
     thickness: float = key(THICKNESS)
@@ -68,9 +72,9 @@ class _MixedTable(Row):
 class _PoissonTable(Row):
     name: str = key(name())
     thickness: float = key(THICKNESS)
-    fixed_charge: float | str = key(_fixed_charge())
+    fixed_charge: float | str = key(FIXED_CHARGE)
     carrier: Raw = key(CARRIERS)
-    relative_permittivity: float | None = key(number(1.0, 1e7), default=None)
+    relative_permittivity: float | None = key(RELATIVE_PERMITTIVITY, default=None)
     permittivity: float | None = key(PERMITTIVITY, default=None)
 
 
@@ -141,7 +145,23 @@ def _defects(raw: Raw, at: str, problems: Problems) -> AcceptorDopedCeria | None
 
 def _poisson(raw: Raw, at: str, problems: Problems, context: Context) -> Layer | None:
     header = read_table(_PoissonTable, raw, at, problems)
+    return _layer(header, charged_material(header, raw, at, problems))
+
+
+class ChargedKeys(Protocol):
+    """What a layer and a phase in their own field have in common."""
+
+    fixed_charge: float | str
+    relative_permittivity: float | None
+    permittivity: float | None
+
+
+def charged_material(header: ChargedKeys | None, raw: Raw, at: str, problems: Problems) -> Poisson | None:
+    """The medium of the table `raw` at the dotted key `at`, whose other keys are read as `header`; one without carriers
+    is a dielectric."""
     species = read_carriers(raw, at, problems) if isinstance(raw.get("carrier"), list) else None
+    if "carrier" not in raw:
+        species = ()
     given = [word for word in ("relative_permittivity", "permittivity") if word in raw]
     if len(given) != 1 and (header is not None or given):
         read = "relative_permittivity beside permittivity" if given else "no permittivity"
@@ -152,7 +172,7 @@ def _poisson(raw: Raw, at: str, problems: Problems, context: Context) -> Layer |
     neutralise = header.fixed_charge == "neutralise"
     background = -FARADAY * math.fsum(c.charge * c.concentration for c in species)
     charge = background if neutralise else float(header.fixed_charge)
-    return _layer(header, Poisson(species, header.permittivity or relative, charge, neutralise))
+    return Poisson(species, header.permittivity or relative, charge, neutralise)
 
 
 def _porous(raw: Raw, at: str, problems: Problems, electrolyte: ElectrolyteIn | None) -> Layer | None:

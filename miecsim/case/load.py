@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from miecsim.case.columns import with_columns
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import Experiment, Layer, Study
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
@@ -135,6 +136,7 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
     """Reads the case once for each study or experiment that sets something, so that its errors are told before anything
     runs."""
     items = [(word, *item) for word in MEASURED for item in named_items(raw, word, "", Problems(""))]
+    made_of = "phase" if raw.get("model") == MICROSTRUCTURE else "layer"
     for word, at, item in items:
         changes = item.get("set")
         if not isinstance(changes, dict):
@@ -147,7 +149,7 @@ def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:
                     join_key(here, key), f"a key that {_A[word]} cannot set", "a key of grid, layer, or the like"
                 )
                 continue
-            if names_in(raw, "layer") is None:
+            if names_in(raw, made_of) is None:
                 continue  # that is told elsewhere, and what the key leads to is not known
             try:
                 put(own, key, value)

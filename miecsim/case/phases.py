@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from miecsim.case.contacts import MICROSTRUCTURE
+from miecsim.case.contacts import MICROSTRUCTURE, POISSON
 from miecsim.case.data import Layer
 from miecsim.case.fields import (
     CONDUCTIVITY,
+    PERMITTIVITY,
     THICKNESS,
     VOLUME_CAPACITANCE,
     choice,
@@ -16,14 +18,17 @@ from miecsim.case.fields import (
     list_of,
     name,
     number,
+    tables,
     text,
 )
 from miecsim.case.laws import SURFACE_LAWS, read_law
+from miecsim.case.layers import FIXED_CHARGE, RELATIVE_PERMITTIVITY, charged_material
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
 from miecsim.case.nested import nested
+from miecsim.case.patches import read_patches
 from miecsim.case.picture_data import GapIn, PhaseIn, PhaseInterface, Resolved
-from miecsim.case.pictures import read_picture
-from miecsim.case.table import Context, Raw, Row, key, keys_of, named_items, read_table
+from miecsim.case.pictures import PHYSICS, read_picture
+from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table
 from miecsim.units import quoted, shown
 
 RAILS = ("ion", "electron")
@@ -38,6 +43,18 @@ class _PhaseTable(Row):
     chemical_capacitance: float = key(VOLUME_CAPACITANCE, default=0.0)
 
 
+class _ChargedTable(Row):
+    name: str = key(name())
+    fixed_charge: float | str = key(FIXED_CHARGE)
+    carrier: Raw | None = key(tables("[[phase.carrier]]", least=1), default=None)
+    relative_permittivity: float | None = key(RELATIVE_PERMITTIVITY, default=None)
+    permittivity: float | None = key(PERMITTIVITY, default=None)
+
+
+class _NameTable(Row):
+    name: str = key(name())
+
+
 class _GapTable(Row):
     fraction: float = key(number(1e-9, 1.0))
     correlation: float = key(THICKNESS, default=0.0)
@@ -49,32 +66,62 @@ def _gap(raw: Raw, problems: Problems, context: Context) -> GapIn | None:
     return None if found is None else GapIn(found.fraction, found.correlation, found.seed)
 
 
+def _carrier() -> Leaf:
+    """Of a phase: a rail, or where phases are given by their carriers a name that is looked for there."""
+    rails, names = choice(*RAILS), text("the name of a carrier")
+
+    def check(value: object, siblings: Mapping[str, Any], context: Context) -> str:
+        return str((names if context.poisson else rails).check(value, siblings, context))
+
+    return Leaf(f"{rails.expected}, or the name of a carrier of the phase", check)
+
+
 class _Between(Row):
     between: tuple[str, ...] = key(list_of(text("the name of a phase"), 2, 2, "phases that meet"))
-    carrier: str = key(choice(*RAILS))
-    to: str | None = key(choice(*RAILS), default=None)
+    carrier: str = key(_carrier())
+    to: str | None = key(_carrier(), default=None)
     gap: GapIn | None = key(nested("fraction, correlation and seed", _gap), default=None)
 
 
 def read_resolved(raw: Raw, problems: Problems, context: Context, names: Sequence[str] | None) -> Layer | None:
     """The microstructure of the case `raw` as its one layer, whose thickness follows from the picture; None where
     something is wrong. `names`: those of its phases, if all are known."""
-    phases = [_phase(item, at, problems) for at, item in named_items(raw, "phase", "", problems)]
+    physics = physics_in(raw)
+    phases = [_phase(item, at, problems, physics) for at, item in named_items(raw, "phase", "", problems)]
     known = tuple(phase for phase in phases if phase is not None)
     complete = bool(phases) and len(known) == len(phases)
     interfaces = _interfaces(raw, problems, context, names, known if complete else None)
-    picture = read_picture(raw, problems, names)
+    picture, patches = read_picture(raw, problems, names), read_patches(raw, problems)
     if complete and not any(phase.carriers for phase in known):
-        problems.add("phase", "no phase that conducts", "sigma_ion or sigma_eon of at least one")
+        of_one = "a mobile carrier" if physics == POISSON else "sigma_ion or sigma_eon"
+        problems.add("phase", "no phase that conducts", f"{of_one} of at least one")
         return None
     listed = raw.get("interface", [])
     readable = isinstance(listed, list) and all(isinstance(one, dict) for one in listed)  # else told with the top level
     if picture is None or not complete or not readable:
         return None
-    return Layer(MICROSTRUCTURE, 0.0, Resolved(picture, known, interfaces))
+    return Layer(MICROSTRUCTURE, 0.0, Resolved(picture, known, interfaces, patches))
 
 
-def _phase(raw: Raw, at: str, problems: Problems) -> PhaseIn | None:
+def physics_in(raw: Raw) -> str:
+    """By what the phases of the case `raw` are given; "" where that word is unknown, which is told with the picture."""
+    own = raw.get(MICROSTRUCTURE)
+    word = own.get("physics", PHYSICS[0]) if isinstance(own, dict) else PHYSICS[0]
+    return word if word in PHYSICS else ""
+
+
+def _phase(raw: Raw, at: str, problems: Problems, physics: str) -> PhaseIn | None:
+    if physics == POISSON:
+        header = read_table(_ChargedTable, raw, at, problems)
+        medium = charged_material(header, raw, at, problems)
+        return None if header is None or medium is None else PhaseIn(header.name, 0.0, 0.0, 0.0, medium)
+    if not physics:
+        read_table(_NameTable, {k: v for k, v in raw.items() if k == "name"}, at, problems)
+        return None
+    return _conductor(raw, at, problems)
+
+
+def _conductor(raw: Raw, at: str, problems: Problems) -> PhaseIn | None:
     found = read_table(_PhaseTable, raw, at, problems)
     if found is None:
         return None
@@ -94,7 +141,8 @@ def _interfaces(
     result: list[PhaseInterface] = []
     per_interface = dataclasses.replace(context, totals=False)
     for at, item in named_items(raw, "interface", "", problems):
-        place = read_table(_Between, {k: v for k, v in item.items() if k in keys_of(_Between)}, at, problems)
+        own = {k: v for k, v in item.items() if k in keys_of(_Between)}
+        place = read_table(_Between, own, at, problems, per_interface)
         law = read_law(item, at, problems, per_interface, LAWS, beside=keys_of(_Between))
         if place is None or names is None or not _known(place.between, at, problems, names) or law is None:
             continue
@@ -119,17 +167,21 @@ def _known(between: Sequence[str], at: str, problems: Problems, names: Sequence[
 def _check_carriers(place: _Between, at: str, problems: Problems, phases: tuple[PhaseIn, ...]) -> None:
     """A law across acts on a carrier of both phases; one from carrier to carrier begins in the first phase."""
     first, second = (next(p for p in phases if p.name == word) for word in place.between)
-    needed = [(first, place.carrier)]
-    if place.to is None and place.carrier not in second.carriers and second.carriers:
-        problems.add(join_key(at, "to"), MISSING, f"the carrier of {second.name} to which the law leads")
+    needed = [(first, place.carrier, "carrier")]
+    if place.to is None and place.carrier not in second.carriers:
+        whose = second.name if second.carriers else f"{first.name}, at its surface,"
+        problems.add(join_key(at, "to"), MISSING, f"the carrier of {whose} to which the law leads")
     elif place.to is None:
-        needed.append((second, place.carrier))
+        needed.append((second, place.carrier, "carrier"))
     elif place.to == place.carrier:
         problems.add(join_key(at, "to"), shown(place.to), f"the other carrier (or no such key: a law on {place.to})")
     elif place.to not in first.carriers:
-        needed.append((second, place.to))
-    for phase, carrier in needed:
-        if carrier not in phase.carriers:
+        needed.append((second, place.to, "to"))
+    for phase, carrier, word in needed:
+        if carrier not in phase.carriers and phase.charged is not None:
+            expected = f"a mobile carrier of {phase.name}: {one_of(phase.carriers)}"
+            problems.add(join_key(at, word), shown(carrier), expected, nearest(carrier, phase.carriers))
+        elif carrier not in phase.carriers:
             expected = f"a conductivity, for the {carrier} in the law {at}"
             problems.add(join_key("phase", phase.name, SIGMA[carrier]), MISSING, expected)
 

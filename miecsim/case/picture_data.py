@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from miecsim.case.laws import Law
+
+if TYPE_CHECKING:
+    from miecsim.case.data import Poisson
 
 
 @dataclass(frozen=True)
@@ -66,17 +69,30 @@ class Picture:
 
 @dataclass(frozen=True)
 class PhaseIn:
-    """[[phase]] by its coefficients, 0 for what it does not conduct."""
+    """[[phase]] by its coefficients, 0 for what it does not conduct; or by its carriers in their own field."""
 
     name: str
     sigma_ion: float  # S/m
     sigma_eon: float  # S/m
     chemical_capacitance: float  # F/m^3, of a phase that conducts both
+    charged: Poisson | None = None  # of a picture by Nernst-Planck-Poisson
 
     @property
     def carriers(self) -> tuple[str, ...]:
+        if self.charged is not None:
+            return self.charged.mobile
         found = (("ion", self.sigma_ion), ("electron", self.sigma_eon))
         return tuple(name for name, sigma in found if sigma > 0)
+
+
+@dataclass(frozen=True)
+class PatchIn:
+    """A part of a side of the picture, which contacts may name as theirs."""
+
+    name: str
+    side: str
+    start: tuple[float, ...]  # m, along the first axis that lies in the side, or along both
+    stop: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -107,10 +123,17 @@ class Resolved:
     picture: Picture
     phases: tuple[PhaseIn, ...]
     interfaces: tuple[PhaseInterface, ...]
+    patches: tuple[PatchIn, ...] = ()
+
+    @property
+    def charged(self) -> bool:
+        """Whether the phases are given by carriers in their own field, not by conductivities."""
+        return any(phase.charged is not None for phase in self.phases)
 
     @property
     def carriers(self) -> tuple[str, ...]:
-        return tuple(word for word in ("ion", "electron") if any(word in phase.carriers for phase in self.phases))
+        found = dict.fromkeys(word for phase in self.phases for word in phase.carriers)
+        return tuple(found) if self.charged else tuple(word for word in ("ion", "electron") if word in found)
 
     @property
     def mobile(self) -> tuple[str, ...]:
@@ -120,7 +143,12 @@ class Resolved:
         """What the phase of this name conducts."""
         return next(one.carriers for one in self.phases if one.name == phase)
 
+    def phases_with(self, carrier: str) -> tuple[str, ...]:
+        """Names of the phases that conduct `carrier`."""
+        return tuple(phase.name for phase in self.phases if carrier in phase.carriers)
+
     def sigma(self, carrier: str) -> dict[str, float]:
-        """Conductivity [S/m] for `carrier` of each phase that conducts it."""
+        """Conductivity [S/m] for the `carrier` ion or electron of each phase that conducts it, of phases by
+        conductivities."""
         of = {"ion": "sigma_ion", "electron": "sigma_eon"}[carrier]
         return {phase.name: getattr(phase, of) for phase in self.phases if getattr(phase, of) > 0}

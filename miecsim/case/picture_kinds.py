@@ -53,7 +53,7 @@ class Image:
     through: str = key(choice("x", "y", "z", "-x", "-y", "-z"), default="x")
 
     def phase_names(self) -> dict[str, tuple[str, ...]]:
-        return {"grey": tuple(name for name, _ in self.grey)}
+        return {f"grey.{name}": (name,) for name, _ in self.grey}
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from miecsim.case.cell_data import CellState
 from miecsim.case.checks import read_checks
-from miecsim.case.contacts import MICROSTRUCTURE, Names, read_interfaces
+from miecsim.case.contacts import MICROSTRUCTURE, POISSON, Names, read_interfaces
 from miecsim.case.data import Check, Experiment, Grid, Interface, Layer, Study
 from miecsim.case.electrolyte import CELL, ELECTROLYTE, STATE, check_cell, read_state, refuse_cell_keys
 from miecsim.case.experiments import read_experiments
@@ -17,7 +17,8 @@ from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
 from miecsim.case.messages import MISSING, Problems, Refused, refuse
 from miecsim.case.overrides import stack_for
-from miecsim.case.phases import read_resolved
+from miecsim.case.patches import PATCHES, sides_in
+from miecsim.case.phases import physics_in, read_resolved
 from miecsim.case.pictures import PICTURE
 from miecsim.case.studies import read_studies
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
@@ -79,6 +80,7 @@ class _PictureTable(Row):
     study: Raw | None = key(tables("[[study]]", least=1), default=None)
     experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
     interface: Raw | None = key(tables("[[interface]]"), default=None)
+    patch: Raw | None = key(PATCHES, default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
 
 
@@ -211,8 +213,9 @@ def _top(raw: Raw) -> type[_CaseTable] | type[_PictureTable]:
 
 def _view(raw: Raw, problems: Problems) -> View:
     model = raw.get("model") if raw.get("model") in MODELS else ""
-    context = Context(str(model), *_known_area(raw))
+    context = Context(str(model), *_known_area(raw), poisson=model == POISSON)
     if model == MICROSTRUCTURE:
+        context = replace(context, sides=sides_in(raw), poisson=physics_in(raw) == POISSON)
         return View(context, (MICROSTRUCTURE,), (read_resolved(raw, problems, context, names_in(raw, "phase")),))
     return View(context, names_in(raw, "layer"), read_layers(raw, problems, context))
 

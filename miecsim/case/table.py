@@ -24,12 +24,15 @@ Raw = dict[str, Any]  # a table as tomllib reads it
 
 @dataclass(frozen=True)
 class Context:
-    """What a value may depend on: the model and the area of the case, and whether totals are allowed here."""
+    """What a value may depend on: the model and the area of the case, whether totals are allowed here, where contacts
+    may lie, and whether the electrostatic potential is a field that a contact can hold."""
 
     model: str = ""
     area: float | None = None  # m^2; None while the area itself could not be read
     per_area: bool = False
     totals: bool = True
+    sides: tuple[str, ...] = ("left", "right")
+    poisson: bool = False
 
 
 @dataclass(frozen=True)

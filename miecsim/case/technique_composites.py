@@ -12,6 +12,7 @@ from miecsim.case.parameters import Conflict, Parameters
 from miecsim.case.picture_data import Resolved
 from miecsim.case.picture_kinds import PackedDiscs, RandomSites
 from miecsim.case.table import key
+from miecsim.case.technique_microstructure import in_their_field
 from miecsim.units import shown
 
 SWEPT = (RandomSites, PackedDiscs)  # spheres are discs, too
@@ -21,6 +22,7 @@ _SHARE = number(1e-6, 1.0)
 def _no_picture(technique: str, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
     if any(layer is not None and not isinstance(layer.material, Resolved) for layer in layers):
         yield "technique", f"{shown(technique)} without a picture", 'model = "microstructure"'
+    yield from in_their_field(technique, layers)
 
 
 @dataclass(frozen=True)

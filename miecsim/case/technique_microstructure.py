@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from miecsim.case.data import Layer
-from miecsim.case.fields import DURATION, FLAG, choice, list_of
+from miecsim.case.fields import DURATION, FLAG, choice, integer, list_of, number
 from miecsim.case.parameters import Conflict, Parameters
 from miecsim.case.picture_data import Resolved
 from miecsim.case.table import key
 
 _SIDE = choice("left", "right")
+_PARTS = list_of(integer(2, 1000), 0, 20, "numbers of pieces into which each edge is cut")
 
 
 def _elsewhere(layers: Sequence[Layer | None]) -> bool:
@@ -19,19 +20,34 @@ def _elsewhere(layers: Sequence[Layer | None]) -> bool:
     return any(layer is not None and not isinstance(layer.material, Resolved) for layer in layers)
 
 
+def in_their_field(technique: str, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
+    """Of a technique that asks phases for their conductivities."""
+    if any(layer is not None and isinstance(layer.material, Resolved) and layer.material.charged for layer in layers):
+        read = f'"{technique}" of carriers in their own field'
+        yield "technique", read, 'physics = "conductors" in the microstructure, with phases by sigma_ion and sigma_eon'
+
+
 @dataclass(frozen=True)
 class EffectiveTransport(Parameters):
-    """What the picture conducts along each axis, with bounds, tortuosity factors, percolation and areas."""
+    """What the picture conducts along each axis, with bounds, tortuosity factors, percolation and areas; with `parts`
+    also how much sub-volumes of it differ, and how large a picture must be for a wanted `variation`."""
 
     axes: tuple[str, ...] = key(list_of(choice("x", "y", "z"), 1, 3, 'axes, such as ["x", "y"]'), default=("x",))
     cell_problem: bool = key(FLAG, default=False)
     blocking: bool = key(FLAG, default=False)
+    parts: tuple[int, ...] = key(_PARTS, default=())
+    variation: float = key(number(1e-6, 1.0), default=0.05)  # standard deviation over mean
 
     def conflicts(self, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
         if _elsewhere(layers):
             yield "technique", '"effective_transport" without a picture', 'model = "microstructure"'
+        yield from in_their_field("effective_transport", layers)
         if len(set(self.axes)) < len(self.axes):
             yield "axes", "an axis twice", "each axis once"
+        if len(set(self.parts)) < len(self.parts):
+            yield "parts", "a number twice", "each number once"
+        if len(self.parts) == 1:
+            yield "parts", "one number", "several, for sub-volumes of several sizes"
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class OptimalPaths(Parameters):
     def conflicts(self, layers: Sequence[Layer | None]) -> Iterator[Conflict]:
         if _elsewhere(layers):
             yield "technique", '"optimal_paths" without a picture', 'model = "microstructure"'
+        yield from in_their_field("optimal_paths", layers)
         for layer in layers:
             if layer is not None and isinstance(layer.material, Resolved) and len(layer.carriers) < 2:
                 yield "technique", '"optimal_paths" of one carrier', "phases that conduct ions and phases for electrons"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from miecsim.case.contacts import Names, read_links, read_terminals
+from miecsim.case.contacts import POISSON, Names, read_links, read_terminals
 from miecsim.case.data import Layer, Link, ReferencePlane, Terminal
 from miecsim.case.fields import name, number, table, tables, text
 from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
@@ -79,7 +79,8 @@ def _terminals(
     raw: Raw, at: str, problems: Problems, context: Context, layers: Sequence[Layer | None], word: str
 ) -> tuple[Terminal, ...]:
     """The terminals of an item of [[word]], presets written out. What cannot be read is left out and told."""
-    here, preset, options = join_key(at, "terminals"), raw.get("terminals"), presets_of(context.model)
+    here, preset = join_key(at, "terminals"), raw.get("terminals")
+    options = presets_of(POISSON if context.poisson else context.model)
     listed = read_terminals(raw, at, problems, context, layers) if "terminal" in raw else ()
     first, last = (layers[0], layers[-1]) if layers else (None, None)
     if isinstance(preset, str) and preset.strip() and preset not in options:

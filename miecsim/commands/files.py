@@ -73,14 +73,15 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
 def _figures_of_experiments(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     if not record.experiments:
         return {}
-    from miecsim.plot.techniques import FIGURES, MORE
+    from miecsim.plot.techniques import FIGURES, further
 
     figures: dict[str, Callable[[], Figure]] = {}
     for experiment in record.experiments:
         name, technique = f"{experiment.name}_{experiment.technique}", experiment.technique
         figures[name] = partial(FIGURES[technique], experiment.record)
         figures |= {
-            f"{name}_{what}": partial(draw, experiment.record) for what, draw in MORE.get(technique, {}).items()
+            f"{name}_{what}": partial(draw, experiment.record)
+            for what, draw in further(technique, experiment.record).items()
         }
     return figures
 

@@ -76,8 +76,8 @@ def patch_marks(patches: Sequence[Patch], axis: int, dim: int, extent: float) ->
 def with_patches(grid: Grid, patches: Sequence[Patch]) -> Grid:
     """`grid` with the faces of each patch taken out of its side and made a side of their own.
 
-    InputError for a name given twice, an end of a patch that does not lie between two cells, patches that overlap, and
-    patches that leave nothing of their side.
+    InputError for a name given twice, a side that the grid does not have, an end of a patch that does not lie between
+    two cells, patches that overlap, and patches that leave nothing of their side.
     """
     names = [p.name for p in patches]
     if len(set(names)) < len(names):
@@ -85,6 +85,9 @@ def with_patches(grid: Grid, patches: Sequence[Patch]) -> Grid:
     sides = dict(grid.sides)
     free = {name: np.ones(side.cells.size, dtype=bool) for name, side in sides.items()}
     for patch in patches:
+        if patch.side not in grid.sides:  # of an axis that the grid lacks, or along which it is periodic
+            patch.spans(grid.dim)
+            raise InputError(f"patch {patch.name}: the grid has no {patch.side} side; it has {', '.join(grid.sides)}")
         inside = _faces_of(patch, grid)
         if not np.all(free[patch.side][inside]):
             raise InputError(f"patch {patch.name}: it overlaps another patch on the {patch.side}")

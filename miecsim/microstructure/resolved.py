@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from miecsim.errors import InputError
 from miecsim.grid import Grid
+from miecsim.grid.patches import Patch, with_patches
 from miecsim.grid.voxels import face_axis, voxel_grid, without_faces
 from miecsim.microstructure.structure import Microstructure
 from miecsim.microstructure.surfaces import face_weights
@@ -59,17 +60,20 @@ def resolved_system(
     *,
     area: float | None = None,
     gaps: Sequence[Gap] = (),
+    patches: Sequence[Patch] = (),
     staircase: bool = False,
 ) -> System:
     """`model`, whose layers are the phases by name, on the voxels of `structure`, wired at its sides.
 
     area [m2] of the electrode normal to x, of which the picture is a sample (None: per m2). Interface laws act on the
     area that the phases have, which stairs of voxels overestimate (by 4/pi in two dimensions and 3/2 in three for
-    surfaces of all directions); `staircase` keeps theirs. Raises InputError as `build_on_grid`.
+    surfaces of all directions); `staircase` keeps theirs. `patches` are parts of sides, in metres of the picture, which
+    contacts may name as their side. Raises InputError as `build_on_grid` and `with_patches`.
     """
     if any(axis == 0 for axis in structure.periodic):
         raise InputError("microstructure: the axis between the contacts (x) cannot be periodic")
     grid = voxel_grid(structure.labels, structure.names, structure.voxel, structure.periodic, area or 1.0)
+    grid = with_patches(grid, patches)
     if not staircase:
         grid = with_surface(grid, structure)
     for gap in gaps:

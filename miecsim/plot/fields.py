@@ -21,12 +21,14 @@ BELOW = 2.3  # cm, axis label and colour scale
 TOP = 0.6  # cm
 ABSENT = "#E4E4E4"  # voxels in which a carrier does not live
 LINES = 0.9  # as matplotlib counts the density of current lines, across a square
+POTENTIAL = {"displacement": "potential"}  # what drives a current, where that has another name
 LEAST = 1e-3  # of the largest current density, below which no line is drawn; of the largest reaction, the palest colour
 
 
 def current_maps(study: StudyRecord, grid: GridRecord, *, layer: int | None = None) -> Figure:
     """For each carrier (rows) and frequency (columns) Re Phi per volt applied as colours, and the lines of the current
-    in phase with the voltage, thicker where it is denser; grey where the carrier does not live.
+    in phase with the voltage, thicker where it is denser; grey where the carrier does not live. Displacement current
+    stands beside the electrostatic potential.
 
     Raises InputError for a study without such maps.
     """
@@ -36,11 +38,11 @@ def current_maps(study: StudyRecord, grid: GridRecord, *, layer: int | None = No
         figure, panels, _ = picture_panels(section, len(rails), len(marks), width=DOUBLE, top=TOP, bottom=BELOW)
         for row, rail in zip(panels, rails, strict=True):
             for axes, mark in zip(row, marks, strict=True):
-                values = section.pick(study.fields[f"{rail}_real_{mark}"][0])
+                values = section.pick(study.fields[f"{POTENTIAL.get(rail, rail)}_real_{mark}"][0])
                 axes.set_facecolor(ABSENT)
                 drawn = mesh(axes, section, values, cmap="viridis", norm=Normalize(0.0, 1.0))
                 _lines(axes, section, *(_part(study, section, f"current_{rail}_{x}_{mark}") for x in "xy"))
-            _beside(row[-1], f"{readable(rail)}s")
+            _beside(row[-1], rail if rail in POTENTIAL else f"{readable(rail)}s")
         _titles(panels[0], marks)
         scale_below(figure, panels[-1], drawn, "Φ′ per volt between the terminals", extend="both")
     return figure
@@ -93,7 +95,9 @@ def _marks(study: StudyRecord) -> list[str]:
 
 def _rails(study: StudyRecord) -> list[str]:
     mark = _marks(study)[0]
-    found = [name.split("_")[1] for name in study.fields if name.startswith("current_") and name.endswith(f"_x_{mark}")]
+    ends = "current_", f"_x_{mark}"
+    names = [name for name in study.fields if name.startswith(ends[0]) and name.endswith(ends[1])]
+    found = [name.removeprefix(ends[0]).removesuffix(ends[1]) for name in names]
     if not found:
         raise InputError(f"study {study.name} stores no map of currents")
     return found

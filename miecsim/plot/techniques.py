@@ -30,6 +30,7 @@ from miecsim.plot.technique_protocol import technique_protocol
 from miecsim.plot.technique_reference_electrode import technique_reference_electrode
 from miecsim.plot.technique_space_charge import space_charge_arcs, technique_space_charge
 from miecsim.plot.technique_strain_microscopy import technique_strain_microscopy
+from miecsim.plot.technique_volumes import technique_volumes
 from miecsim.techniques.record import TechniqueRecord
 
 FIGURES: dict[str, Callable[[TechniqueRecord], Figure]] = {
@@ -58,5 +59,13 @@ FIGURES: dict[str, Callable[[TechniqueRecord], Figure]] = {
 # further figures of a record, by what follows the technique in the name of the file
 MORE: dict[str, dict[str, Callable[[TechniqueRecord], Figure]]] = {
     "space_charge": {"arcs": space_charge_arcs},
+    "effective_transport": {"volumes": technique_volumes},
     "optimal_paths": {"maps": path_map_figure, "distributions": path_distribution_figure},
 }
+
+
+def further(technique: str, record: TechniqueRecord) -> dict[str, Callable[[TechniqueRecord], Figure]]:
+    """What else draws the record of a technique, by what follows the technique in the name of the file."""
+    found = MORE.get(technique, {})
+    without = not any(name.startswith("volumes_") for name in record.tables)
+    return {what: draw for what, draw in found.items() if not (what == "volumes" and without)}

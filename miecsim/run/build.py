@@ -55,9 +55,13 @@ def _layer(layer: data.Layer, temperature: float) -> CompositeLayer | ConductorL
         case data.AcceptorDopedCeria():
             return ChargedLayer(name, thickness, _ceria(m, temperature))
         case data.Poisson():
-            carriers = tuple(_species(c) for c in m.species)
-            fixed = None if m.neutralise else m.fixed_charge
-            return ChargedLayer(name, thickness, carriers, m.permittivity, fixed)
+            return charged_layer(name, thickness, m)
+
+
+def charged_layer(name: str, thickness: float, m: data.Poisson) -> ChargedLayer:
+    """A layer, or a phase, of carriers in their own field."""
+    fixed = None if m.neutralise else m.fixed_charge
+    return ChargedLayer(name, thickness, tuple(_species(c) for c in m.species), m.permittivity, fixed)
 
 
 def _ceria(m: data.AcceptorDopedCeria, temperature: float) -> tuple[CarrierIn, ...]:

@@ -1,6 +1,6 @@
 """What flows where on a grid of voxels: current densities, reaction, and which voxel owns which share of Z.
 
-Of rails, which store their potentials: amplitudes of the potentials are those of the unknowns.
+Rails store their potentials; of stored carriers the amplitudes of the unknowns follow from those of the potentials.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from miecsim.blocks import regular
 from miecsim.circuit.extract import netlist_of
 from miecsim.circuit.netlist import NOWHERE, Elements, Netlist
 from miecsim.circuit.nodal import element_current, element_voltage
-from miecsim.linearise import branch_jacobian, face_jacobians
+from miecsim.linearise import branch_jacobian, face_jacobians, potential_jacobian
 from miecsim.physics.branches import Branch
 from miecsim.results import Quantity
 from miecsim.solvers.impedance import Amplitudes
 from miecsim.solvers.steady import OperatingPoint
-from miecsim.system import System
+from miecsim.system import System, is_phi
 from miecsim.typing import Array, Complex, Ints
 from miecsim.units import format_quantity
 
@@ -25,15 +26,16 @@ Fields = dict[str, tuple[Array, str]]  # values per cell, unit
 
 
 def flow_fields(point: OperatingPoint, profile: Amplitudes, shares: bool = False) -> Fields:
-    """Per cell, frequency [Hz] and volt between the first two terminals: |i| [A/m2] of each carrier and the parts of i
-    along each axis that are in phase with the voltage, means over the two faces of a cell; |reaction| [A/m3], the
-    current from carrier to carrier; with `shares` the share of Re Z that the cell has (they add up to 1)."""
+    """Per cell, frequency [Hz] and volt between the first two terminals: |i| [A/m2] of each carrier (and, where there is
+    Poisson's equation, of displacement) and the parts of i along each axis that are in phase with the voltage, means
+    over the two faces of a cell; |reaction| [A/m3], the current from carrier to carrier; with `shares` the share of
+    Re Z that the cell has (they add up to 1)."""
     netlist = netlist_of(point) if shares else None
     out: Fields = {}
     for potential, f in zip(profile.potential, profile.frequency, strict=True):
         known = np.where(point.system.laws.active, potential, 0.0)
         mark = f"{f:.4g}Hz"
-        out |= _densities(point, known, mark)
+        out |= _densities(point, _unknowns(point, known), 2 * np.pi * f, mark)
         reaction = _reaction(point, known, 2 * np.pi * f)
         if reaction.any():
             out[f"reaction_{mark}"] = (np.abs(reaction), "S/m^3")
@@ -42,8 +44,17 @@ def flow_fields(point: OperatingPoint, profile: Amplitudes, shares: bool = False
     return out
 
 
-def _densities(point: OperatingPoint, potential: Complex, mark: str) -> Fields:
-    """|i| and the real parts of i of every carrier that flows; potential (N, m)."""
+def _unknowns(point: OperatingPoint, potential: Complex) -> Complex:
+    """Amplitudes (N, m) of the unknowns, from those of the potentials."""
+    system = point.system
+    if not any(carrier.stored for carrier in system.laws.state_map.carriers):
+        return potential
+    change = regular(potential_jacobian(system, point.u), system.laws.active)
+    return np.asarray(np.linalg.solve(change, potential[..., None])[..., 0])
+
+
+def _densities(point: OperatingPoint, state: Complex, omega: float, mark: str) -> Fields:
+    """|i| and the real parts of i of every carrier that flows, and of displacement; state (N, m)."""
     system, grid = point.system, point.system.grid
     total = np.zeros((system.n_fields, grid.dim, grid.n_cells), dtype=complex)
     for law, faces in system.laws.transports:
@@ -52,14 +63,18 @@ def _densities(point: OperatingPoint, potential: Complex, mark: str) -> Fields:
         axis, sign = _directions(system, faces)
         for row in law.rows:
             current = sum(
-                np.einsum("fj,fj->f", K[:, row], potential[end]) for K, end in zip((K_left, K_right), ends, strict=True)
+                np.einsum("fj,fj->f", K[:, row], state[end]) for K, end in zip((K_left, K_right), ends, strict=True)
             )
+            if is_phi(system, row):
+                current = 1j * omega * current
             for end in ends:
                 cells = end < grid.n_cells  # the others are nodes on faces
                 np.add.at(total[row], (axis[cells], end[cells]), (sign * current)[cells])
     density = total / (2 * _face_areas(system))
     out: Fields = {}
-    for name, i in zip(system.laws.state_map.names, density, strict=True):
+    for row, (name, i) in enumerate(zip(system.laws.state_map.names, density, strict=True)):
+        if is_phi(system, row):
+            name = "displacement"
         if i.any():
             out[f"current_{name}_{mark}"] = (np.sqrt(np.sum(np.abs(i) ** 2, axis=0)), "S/m^2")
             out |= {f"current_{name}_{x}_{mark}": (part.real, "S/m^2") for x, part in zip("xyz", i, strict=False)}

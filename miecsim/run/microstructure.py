@@ -10,15 +10,17 @@ from miecsim.case import data
 from miecsim.case.load import Case
 from miecsim.case.picture_data import Resolved
 from miecsim.grid import Grid
+from miecsim.grid.patches import Patch, with_patches
 from miecsim.grid.voxels import voxel_grid
 from miecsim.microstructure.clusters import clusters
 from miecsim.microstructure.resolved import Gap, gap_faces, phase, resolved_system, with_surface
 from miecsim.microstructure.structure import Microstructure
 from miecsim.microstructure.surfaces import interface_faces
 from miecsim.physics.layers import Junction
-from miecsim.physics.models import Model, mixed_conductor
+from miecsim.physics.models import Model, mixed_conductor, nernst_planck_poisson
 from miecsim.physics.terminals import Wiring
 from miecsim.results import Quantity
+from miecsim.run.build import charged_layer
 from miecsim.run.elements import inner
 from miecsim.run.pictures import structure_of
 from miecsim.system import System
@@ -40,10 +42,13 @@ def picture_of(case: Case) -> Microstructure:
 
 
 def microstructure_model(case: Case) -> Model:
-    """Phases as the layers of a mixed conductor, their laws between them."""
+    """Phases as the layers of a mixed conductor, or of Nernst-Planck-Poisson, their laws between them."""
     own = resolved_of(case)
-    layers = [phase(p.name, p.sigma_ion, p.sigma_eon, p.chemical_capacitance) for p in own.phases]
     junctions = [Junction(one.between, one.carrier, inner(one.law, case.temperature), one.to) for one in own.interfaces]
+    if own.charged:
+        media = [charged_layer(p.name, 0.0, p.charged) for p in own.phases if p.charged is not None]
+        return nernst_planck_poisson(media, temperature=case.temperature, junctions=junctions)
+    layers = [phase(p.name, p.sigma_ion, p.sigma_eon, p.chemical_capacitance) for p in own.phases]
     return mixed_conductor(layers, temperature=case.temperature, junctions=junctions)
 
 
@@ -56,14 +61,16 @@ def microstructure_system(case: Case, wiring: Wiring) -> System:
         wiring,
         area=case.area,
         gaps=_gaps(own),
+        patches=_patches(own),
         staircase=own.picture.staircase,
     )
 
 
 def picture_grid(case: Case) -> Grid:
-    """The voxels of the picture."""
+    """The voxels of the picture, with patches on its sides."""
     s = picture_of(case)
-    return voxel_grid(s.labels, s.names, s.voxel, s.periodic, case.area or 1.0)
+    whole = voxel_grid(s.labels, s.names, s.voxel, s.periodic, case.area or 1.0)
+    return with_patches(whole, _patches(resolved_of(case)))
 
 
 def picture_figures(case: Case, study: data.Study) -> dict[str, Quantity]:
@@ -76,7 +83,7 @@ def picture_figures(case: Case, study: data.Study) -> dict[str, Quantity]:
     }
     reached: dict[str, Bools] = {}
     for carrier in own.carriers:
-        found = clusters(structure, tuple(own.sigma(carrier)))
+        found = clusters(structure, own.phases_with(carrier))
         voxels = max(int(found.sizes[1:].sum()), 1)
         both, neither = (float(np.count_nonzero(mask)) / voxels for mask in (found.percolating, found.isolated))
         out[f"percolating.{carrier}"] = Quantity(both, "1", "of the phases that conduct it")
@@ -117,6 +124,10 @@ def _interface_figures(
             note = f"of the area, reached by {one.carrier} and {one.to}"
             out[f"active_share.{name}"] = Quantity(active / area, "1", note)
     return out
+
+
+def _patches(own: Resolved) -> list[Patch]:
+    return [Patch(p.name, p.side, p.start, p.stop) for p in own.patches]
 
 
 def _gaps(own: Resolved) -> list[Gap]:

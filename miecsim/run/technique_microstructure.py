@@ -14,7 +14,15 @@ def _effective_transport(bench: Bench) -> TechniqueRecord:
     p, own = bench.parameters(EffectiveTransport), resolved_of(bench.case)
     sigma = {carrier: own.sigma(carrier) for carrier in own.carriers}
     axes = [AXES.index(axis) for axis in p.axes]
-    return effective_transport(picture_of(bench.case), sigma, axes, cell_problem=p.cell_problem, blocking=p.blocking)
+    return effective_transport(
+        picture_of(bench.case),
+        sigma,
+        axes,
+        cell_problem=p.cell_problem,
+        blocking=p.blocking,
+        parts=p.parts,
+        variation=p.variation,
+    )
 
 
 def _optimal_paths(bench: Bench) -> TechniqueRecord:

@@ -24,6 +24,7 @@ from miecsim.microstructure.transport import (
     tortuosity_factor,
 )
 from miecsim.techniques.record import Compared, Table, TechniqueRecord
+from miecsim.techniques.representative import representative
 
 TECHNIQUE = "effective transport"
 BOUNDS = ("series", "lower", "symmetric", "upper", "parallel")
@@ -37,13 +38,17 @@ def effective_transport(
     *,
     cell_problem: bool = False,
     blocking: bool = False,
+    parts: Sequence[int] = (),
+    variation: float = 0.05,
 ) -> TechniqueRecord:
     """What a picture conducts along each of `axes`, and how its phases hang together.
 
     sigma: carrier ("ion", "electron") -> phase -> conductivity [S/m]. cell_problem: take the picture as the cell of a
     medium that repeats along every axis, and give the whole tensor. blocking: also the tortuosity of each phase as
-    impedance of blocking electrodes reads it. Tables: <carrier> with bounds, phase_<name>, one row for each axis.
-    Raises InputError and SolveError as the functions of `microstructure.transport`.
+    impedance of blocking electrodes reads it. parts: also how much sub-volumes differ, cut into so many pieces along
+    every edge, and how large a picture must be for a coefficient of variation `variation`, along the first of `axes`.
+    Tables: <carrier> with bounds, phase_<name>, one row for each axis; volumes_<name>, one row for each of `parts`, and
+    decay_<name>. Raises InputError and SolveError as the functions of `microstructure.transport`.
     """
     tables: dict[str, Table] = {}
     compared: list[Compared] = []
@@ -62,7 +67,14 @@ def effective_transport(
             area, volume = interface_area(structure, *pair), float(np.prod(structure.extent))
             what = f"area_density, {'-'.join(pair)}"
             compared.append(Compared(what, staircase / volume, area / volume, "1/m", "faces of the voxels"))
-    return TechniqueRecord(TECHNIQUE, tables, tuple(compared), _remarks(structure, cell_problem))
+    remarks = _remarks(structure, cell_problem)
+    if parts:
+        for phase in conducts:
+            own, found, more = representative(structure, phase, parts, axes[0], variation)
+            tables |= own
+            compared += found
+            remarks += more
+    return TechniqueRecord(TECHNIQUE, tables, tuple(compared), remarks)
 
 
 def _carrier(
