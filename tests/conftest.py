@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 # before NumPy and matplotlib are imported
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -30,11 +31,23 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if UNDER_XDIST and collection_path == BENCHMARKS else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+# What one worker finds once for several tests: compiled kernels, all proofs, keys that were spoilt in another case.
+TOGETHER = {"compiled": "compiled", "test_verify.py": "verify", "getting_a_key_wrong": "spoilt"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One test after another to whoever is free, but those of a set all to the same worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((name for part, name in TOGETHER.items() if part in nodeid), nodeid)
+
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if "compiled" in item.name:  # by one worker, so that no two of them compile the same kernel
-            item.add_marker(pytest.mark.xdist_group("compiled"))
     if config.getoption("markexpr"):
         return
     skip = pytest.mark.skip(reason="slow: run with `pytest -m slow`")

@@ -174,7 +174,6 @@ def test_the_hash_knows_what_matters() -> None:
 # ---------------------------------------------------------------------------------------- one thing wrong
 
 
-@pytest.mark.xdist_group("spoilt")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_way_of_getting_a_key_wrong(name: str) -> None:
     text = (EXAMPLES / name).read_text(encoding="utf-8")

@@ -57,7 +57,6 @@ def test_case_is_documented(case: Path) -> None:
     assert figures and all((case / figure).is_file() for figure in figures)
 
 
-@pytest.mark.xdist_group("spoilt")
 @pytest.mark.parametrize("case", SHIPPED, ids=lambda path: path.name)
 def test_ways_of_getting_a_key_wrong_are_told(case: Path) -> None:
     """Missing, misspelt, wrong type, wrong dimension, negative, zero, NaN, infinite, duplicated, enormous: one line

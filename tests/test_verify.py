@@ -25,7 +25,6 @@ from miecsim.verify.samples import kramers_kronig_error
 QUICK = Settings(quick=True)
 # What is drawn in voxels or drawn by lot: the threshold of percolation to 0.003, a circle, two circles in a medium.
 COARSER = {"pictures.percolation": 5.1e-3, "pictures.area": 5e-3, "pictures.neutral_disc": 2.5e-3}
-SHARED = pytest.mark.xdist_group("every_row")  # found once, by one worker
 FIELDS = {
     *("id", "title", "family", "equation", "source", "value", "reference", "printed", "unit", "error", "tolerance"),
     *("order", "passed", "seconds", "note"),
@@ -64,12 +63,10 @@ def cli(monkeypatch, capsys):
 # --- the proofs -----------------------------------------------------------------------------------
 
 
-@SHARED
 def test_every_proof_holds(every_row):
     assert [f"{row.id}: {row.error} {row.note}" for row in every_row.values() if not row.passed] == []
 
 
-@SHARED
 def test_every_row_is_complete(every_row):
     orders = {proof.id: proof.order for proof in proofs_of(FAMILIES, QUICK)}
     assert len(every_row) == len({row.id for row in every_row.values()}) > 150
@@ -85,7 +82,6 @@ def test_every_row_is_complete(every_row):
             assert row.family == "pictures" or orders[row.id] == 2
 
 
-@SHARED
 def test_what_is_proven(every_row):
     for name in tlm.CONFIGURATIONS:
         for kind in ("continuum", "ladder", "direct_current"):
@@ -100,7 +96,6 @@ def test_what_is_proven(every_row):
         assert any(row_id.startswith(f"published_errors.{error}.") for row_id in every_row)
 
 
-@SHARED
 def test_misprints_are_told_apart(every_row):
     for row in every_row.values():
         if row.family == "published_errors":
