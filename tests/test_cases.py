@@ -46,7 +46,10 @@ def test_case_reaches_its_figures(case: Path) -> None:
     assert not failed
     for study in run.studies:
         assert np.all(np.isfinite(study.Z)) and np.all(study.Z.real > 0)
-        assert float(study.solver["backward error"]) < 1e-13
+        if "estimated error" in study.solver:  # of a large grid, reduced to the tolerance asked for
+            assert float(study.solver["estimated error"]) <= 1e-6
+        else:
+            assert float(study.solver["backward error"]) < 1e-13
 
 
 @pytest.mark.parametrize("case", SHIPPED, ids=lambda path: path.name)

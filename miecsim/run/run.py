@@ -39,6 +39,8 @@ from miecsim.typing import Array, Bools, Complex, Ints
 
 Progress = Callable[[str, float], None]  # (what is being done, fraction of the whole)
 
+FIELD_ERROR = 1e-5  # of the voltage between the terminals: of potentials inside a large grid, which is reduced
+
 
 def run_case(case: Case, progress: Progress | None = None, checkpoints: Path | None = None) -> RunRecord:
     """Solve every study and experiment of `case`. With a folder for `checkpoints`, a protocol in time that Ctrl-C
@@ -141,7 +143,8 @@ def _run_study(
     how = {} if study.tolerance is None else {"tolerance": study.tolerance}
     spectrum = impedance(point, frequency, method=study.method, **how)
     step("amplitudes", 0.7)
-    profile = amplitudes(point, np.asarray(study.profiles))
+    inside = "auto" if spectrum.error_estimate is None else spectrum.method
+    profile = amplitudes(point, np.asarray(study.profiles), method=inside, tolerance=FIELD_ERROR)
     parts = None
     if study.attribution:
         step("attribution", 0.75)
@@ -201,6 +204,7 @@ def _record(
             "steady residual": point.residual,
             "newton steps": float(point.steps),
             "backward error": spectrum.backward_error,
+            **({} if spectrum.error_estimate is None else {"estimated error": float(spectrum.error_estimate.max())}),
             "profile backward error": profile.backward_error,
         },
         fields=_fields(case, study, point, profile) if system.nodes.position.shape[1] > 1 else {},
