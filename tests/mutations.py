@@ -107,6 +107,8 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     target = str(key).split(".")[-1]
     if _homogenised(path, data) and label in ("missing", "empty"):
         return False
+    if path[0] == "patch" and target == "start":
+        return label == "zero"
     if label == "missing" and path[0] == "phase" and target.startswith("sigma_"):
         return _phase_may_do_without(path, data, target)
     if "microstructure" in ".".join(map(str, path)).split("."):
@@ -179,6 +181,7 @@ def _phase_may_do_without(path: KeyPath, data: dict[str, Any], key: str) -> bool
     phase = data["phase"][int(path[1])]
     others = (other for other in data["phase"] if other is not phase)
     bound = any(phase["name"] in one["between"] for one in data.get("interface", ()))
+    bound = bound or "chemical_capacitance" in phase
     return not bound and any(key in other for other in others)
 
 
@@ -273,6 +276,7 @@ def faults(label: str, path: KeyPath, text: str, data: dict[str, Any], file: str
     if FOREIGN.search(message):
         found.append(f"{where}: not in our words: {message!r}")
     told = "laws from carrier to carrier" in message and _homogenised(path, data)  # of the experiment that needs one
+    told = told or (path == ("patch",) and "or the name of a [[patch]]" in message)  # by the contacts that name one
     if not told and not any(_names_key(line, label, path, data, file) for line in lines):
         found.append(f"{where}: does not name the key: {message!r}")
     return found

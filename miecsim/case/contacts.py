@@ -17,7 +17,7 @@ from miecsim.case.data import (
 )
 from miecsim.case.fields import PRESSURE, VOLTAGE, choice, list_of, name, tables, text
 from miecsim.case.laws import CONTACT_LAWS, STERN_LAWS, SURFACE_LAWS, Blocking, Reversible, name_of, read_law
-from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
+from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of, refuse
 from miecsim.case.presets import carrier_in_part
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table
 from miecsim.units import quoted, shown
@@ -36,11 +36,16 @@ class _TerminalTable(Row):
 
 def _any_side() -> Leaf:
     """Where the case has a side, or a patch of one."""
+    place = "the side of the contact, such as left"
 
     def check(value: object, siblings: Mapping[str, Any], context: Context) -> str:
-        return str(choice(*context.sides).check(value, siblings, context))
+        if isinstance(value, str) and (value in context.sides or not context.sides):
+            return value
+        expected = one_of(context.sides) if context.sides else place
+        expected += ", or the name of a [[patch]]" if context.patched else ""
+        raise refuse(shown(value), expected, nearest(value, context.sides) if isinstance(value, str) else None)
 
-    return Leaf("the side of the contact, such as left", check)
+    return Leaf(place, check)
 
 
 class _Place(Row):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miecsim.case.contacts import MICROSTRUCTURE, POISSON
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import Layer
 from miecsim.case.fields import (
     CONDUCTIVITY,
@@ -27,7 +27,7 @@ from miecsim.case.messages import MISSING, Problems, join_key, nearest, one_of
 from miecsim.case.nested import nested
 from miecsim.case.patches import read_patches
 from miecsim.case.picture_data import GapIn, PhaseIn, PhaseInterface, Resolved
-from miecsim.case.pictures import PHYSICS, read_picture
+from miecsim.case.pictures import read_picture
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, named_items, read_table
 from miecsim.units import quoted, shown
 
@@ -49,10 +49,6 @@ class _ChargedTable(Row):
     carrier: Raw | None = key(tables("[[phase.carrier]]", least=1), default=None)
     relative_permittivity: float | None = key(RELATIVE_PERMITTIVITY, default=None)
     permittivity: float | None = key(PERMITTIVITY, default=None)
-
-
-class _NameTable(Row):
-    name: str = key(name())
 
 
 class _GapTable(Row):
@@ -86,14 +82,14 @@ class _Between(Row):
 def read_resolved(raw: Raw, problems: Problems, context: Context, names: Sequence[str] | None) -> Layer | None:
     """The microstructure of the case `raw` as its one layer, whose thickness follows from the picture; None where
     something is wrong. `names`: those of its phases, if all are known."""
-    physics = physics_in(raw)
-    phases = [_phase(item, at, problems, physics) for at, item in named_items(raw, "phase", "", problems)]
+    read = _charged if context.poisson else _conductor
+    phases = [read(item, at, problems) for at, item in named_items(raw, "phase", "", problems)]
     known = tuple(phase for phase in phases if phase is not None)
     complete = bool(phases) and len(known) == len(phases)
     interfaces = _interfaces(raw, problems, context, names, known if complete else None)
     picture, patches = read_picture(raw, problems, names), read_patches(raw, problems)
     if complete and not any(phase.carriers for phase in known):
-        of_one = "a mobile carrier" if physics == POISSON else "sigma_ion or sigma_eon"
+        of_one = "a mobile carrier" if context.poisson else "sigma_ion or sigma_eon"
         problems.add("phase", "no phase that conducts", f"{of_one} of at least one")
         return None
     listed = raw.get("interface", [])
@@ -103,22 +99,16 @@ def read_resolved(raw: Raw, problems: Problems, context: Context, names: Sequenc
     return Layer(MICROSTRUCTURE, 0.0, Resolved(picture, known, interfaces, patches))
 
 
-def physics_in(raw: Raw) -> str:
-    """By what the phases of the case `raw` are given; "" where that word is unknown, which is told with the picture."""
-    own = raw.get(MICROSTRUCTURE)
-    word = own.get("physics", PHYSICS[0]) if isinstance(own, dict) else PHYSICS[0]
-    return word if word in PHYSICS else ""
+def charged_in(raw: Raw) -> bool:
+    """Whether the phases of the case `raw` are given by carriers in their own field: one has a key of such phases."""
+    own = set(keys_of(_ChargedTable)) - set(keys_of(_PhaseTable))
+    return any(own & set(item) for _, item in named_items(raw, "phase", "", Problems("")))
 
 
-def _phase(raw: Raw, at: str, problems: Problems, physics: str) -> PhaseIn | None:
-    if physics == POISSON:
-        header = read_table(_ChargedTable, raw, at, problems)
-        medium = charged_material(header, raw, at, problems)
-        return None if header is None or medium is None else PhaseIn(header.name, 0.0, 0.0, 0.0, medium)
-    if not physics:
-        read_table(_NameTable, {k: v for k, v in raw.items() if k == "name"}, at, problems)
-        return None
-    return _conductor(raw, at, problems)
+def _charged(raw: Raw, at: str, problems: Problems) -> PhaseIn | None:
+    header = read_table(_ChargedTable, raw, at, problems)
+    medium = charged_material(header, raw, at, problems)
+    return None if header is None or medium is None else PhaseIn(header.name, 0.0, 0.0, 0.0, medium)
 
 
 def _conductor(raw: Raw, at: str, problems: Problems) -> PhaseIn | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from miecsim.case.contacts import MICROSTRUCTURE, POISSON
+from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.fields import FLAG, THICKNESS, choice, integer, list_of, number, quantity, table, text
 from miecsim.case.messages import MISSING, Problems, Refused, join_key, nearest, one_of, refuse
 from miecsim.case.nested import nested
@@ -23,7 +23,6 @@ AXES = ("x", "y", "z")
 KINDS: dict[str, type] = {"image": Image, **GENERATORS}
 _PHASE = text("the name of a phase")
 _EDGE = quantity("length", 1e-10, 1e-2)
-PHYSICS = ("conductors", POISSON)
 _MOST_VOXELS = 2 * 10**7
 
 
@@ -92,7 +91,6 @@ _RANGE = list_of(integer(0, 10**5), 2, 2, "voxels: the first, and the one after 
 
 class _Common(Row):
     voxel: tuple[float, ...] = key(_voxel())
-    physics: str = key(choice(*PHYSICS), default=PHYSICS[0])  # of the phases, which are read by it
     staircase: bool = key(FLAG, default=False)
     section: tuple[int, int] | None = key(nested("axis and layer", _section), default=None)
     crop: tuple[tuple[int, int], ...] | None = key(list_of(_RANGE, 2, 3, "ranges, one for each axis"), default=None)

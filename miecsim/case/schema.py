@@ -18,7 +18,7 @@ from miecsim.case.layers import MODELS, read_layers
 from miecsim.case.messages import MISSING, Problems, Refused, refuse
 from miecsim.case.overrides import stack_for
 from miecsim.case.patches import PATCHES, sides_in
-from miecsim.case.phases import physics_in, read_resolved
+from miecsim.case.phases import charged_in, read_resolved
 from miecsim.case.pictures import PICTURE
 from miecsim.case.studies import read_studies
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
@@ -203,7 +203,7 @@ def _cell(raw: Raw, view: View, problems: Problems) -> CellState | None:
     return state
 
 
-_UNKNOWN = View(Context(), None, ())
+_UNKNOWN = View(Context(sides=()), None, ())
 
 
 def _top(raw: Raw) -> type[_CaseTable] | type[_PictureTable]:
@@ -215,7 +215,7 @@ def _view(raw: Raw, problems: Problems) -> View:
     model = raw.get("model") if raw.get("model") in MODELS else ""
     context = Context(str(model), *_known_area(raw), poisson=model == POISSON)
     if model == MICROSTRUCTURE:
-        context = replace(context, sides=sides_in(raw), poisson=physics_in(raw) == POISSON)
+        context = replace(context, sides=sides_in(raw), patched=True, poisson=charged_in(raw))
         return View(context, (MICROSTRUCTURE,), (read_resolved(raw, problems, context, names_in(raw, "phase")),))
     return View(context, names_in(raw, "layer"), read_layers(raw, problems, context))
 

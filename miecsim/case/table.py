@@ -31,7 +31,8 @@ class Context:
     area: float | None = None  # m^2; None while the area itself could not be read
     per_area: bool = False
     totals: bool = True
-    sides: tuple[str, ...] = ("left", "right")
+    sides: tuple[str, ...] = ("left", "right")  # () where they are not known
+    patched: bool = False  # whether the case may have patches of its sides
     poisson: bool = False
 
 

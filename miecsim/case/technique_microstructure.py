@@ -12,7 +12,7 @@ from miecsim.case.picture_data import Resolved
 from miecsim.case.table import key
 
 _SIDE = choice("left", "right")
-_PARTS = list_of(integer(2, 1000), 0, 20, "numbers of pieces into which each edge is cut")
+_PARTS = list_of(integer(2, 1000), 2, 20, "numbers of pieces into which each edge is cut")
 
 
 def _elsewhere(layers: Sequence[Layer | None]) -> bool:
@@ -24,7 +24,7 @@ def in_their_field(technique: str, layers: Sequence[Layer | None]) -> Iterator[C
     """Of a technique that asks phases for their conductivities."""
     if any(layer is not None and isinstance(layer.material, Resolved) and layer.material.charged for layer in layers):
         read = f'"{technique}" of carriers in their own field'
-        yield "technique", read, 'physics = "conductors" in the microstructure, with phases by sigma_ion and sigma_eon'
+        yield "technique", read, "phases by sigma_ion and sigma_eon"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,6 @@ class EffectiveTransport(Parameters):
             yield "axes", "an axis twice", "each axis once"
         if len(set(self.parts)) < len(self.parts):
             yield "parts", "a number twice", "each number once"
-        if len(self.parts) == 1:
-            yield "parts", "one number", "several, for sub-volumes of several sizes"
 
 
 @dataclass(frozen=True)

@@ -278,7 +278,8 @@ def _charged_model(
 
     def decay(i: int, omega: float) -> float:
         mobile = [c for c in layers[i].carriers if c.mobile]
-        diffusion = float(np.sqrt(min(c.diffusivity * c.thermodynamic_factor for c in mobile) / omega))
+        slowest = min((c.diffusivity * c.thermodynamic_factor for c in mobile), default=np.inf)
+        diffusion = float(np.sqrt(slowest / omega))
         return min(diffusion, debye_length(layers[i], temperature))
 
     def laws(nodes: Nodes, region: Ints) -> Laws:
@@ -288,8 +289,9 @@ def _charged_model(
 
 
 def debye_length(layer: ChargedLayer, temperature: float) -> float:
-    """lambda_D = sqrt(eps V_T / (F sum z^2 c / W))  [m] over the mobile carriers; inf for an electroneutral layer."""
-    if layer.permittivity is None:
+    """lambda_D = sqrt(eps V_T / (F sum z^2 c / W))  [m] over the mobile carriers; inf for an electroneutral layer, and
+    where nothing moves."""
+    if layer.permittivity is None or not any(c.mobile for c in layer.carriers):
         return float("inf")
     strength = sum(c.charge**2 * c.concentration / thermodynamic_factor(c) for c in layer.carriers if c.mobile)
     return float(np.sqrt(layer.permittivity * thermal_voltage(temperature) / (FARADAY * strength)))

@@ -41,7 +41,8 @@ def current_maps(study: StudyRecord, grid: GridRecord, *, layer: int | None = No
                 values = section.pick(study.fields[f"{POTENTIAL.get(rail, rail)}_real_{mark}"][0])
                 axes.set_facecolor(ABSENT)
                 drawn = mesh(axes, section, values, cmap="viridis", norm=Normalize(0.0, 1.0))
-                _lines(axes, section, *(_part(study, section, f"current_{rail}_{x}_{mark}") for x in "xy"))
+                if rail not in POTENTIAL or _matters(study, rail, rails, mark):
+                    _lines(axes, section, *(_part(study, section, f"current_{rail}_{x}_{mark}") for x in "xy"))
             _beside(row[-1], rail if rail in POTENTIAL else f"{readable(rail)}s")
         _titles(panels[0], marks)
         scale_below(figure, panels[-1], drawn, "Φ′ per volt between the terminals", extend="both")
@@ -101,6 +102,14 @@ def _rails(study: StudyRecord) -> list[str]:
     if not found:
         raise InputError(f"study {study.name} stores no map of currents")
     return found
+
+
+def _matters(study: StudyRecord, rail: str, rails: Sequence[str], mark: str) -> bool:
+    """Whether what flows along a rail in phase with the voltage is not next to nothing beside the others."""
+    most = {
+        word: max(float(np.abs(study.fields[f"current_{word}_{x}_{mark}"][0]).max()) for x in "xy") for word in rails
+    }
+    return most[rail] > LEAST * max(most.values())
 
 
 def _part(study: StudyRecord, section: Section, name: str) -> Array:

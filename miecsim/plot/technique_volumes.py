@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +12,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from miecsim.errors import InputError
 from miecsim.plot.scales import Display, decade_limits, decades, length_display
-from miecsim.plot.style import BLUE, GREY, SINGLE, SMALL, VERMILLION, legend, legend_height, panels, readable, style
+from miecsim.plot.style import BLUE, GREY, SINGLE, VERMILLION, legend, legend_height, panels, readable, style
 from miecsim.plot.technique_common import LEFT, expect
 from miecsim.techniques.effective_transport import TECHNIQUE
 from miecsim.techniques.record import Table, TechniqueRecord
@@ -18,8 +20,9 @@ from miecsim.typing import Array
 
 HEIGHT = 4.2  # cm, of a phase
 LOOKS = {"fraction": ("fraction", BLUE, "o"), "conductivity": ("σ along the axis", VERMILLION, "s")}
+OPEN: Any = {"markerfacecolor": "white", "markersize": 3.6, "linewidth": 0.9}
+AIR = 0.13  # of the height, for what is written above
 FEW = 100.0  # largest over smallest value up to which 1, 2 and 5 of every decade are written out
-FARTHEST = 30.0  # of the largest sub-volume, up to where a representative edge has a place on the axis
 
 
 def technique_volumes(record: TechniqueRecord) -> Figure:
@@ -33,7 +36,8 @@ def technique_volumes(record: TechniqueRecord) -> Figure:
         raise InputError("figure of sub-volumes: the record of effective transport has none; give parts")
     edges, variations = _drawn(record, phases)
     lengths = length_display(float(edges.max()))
-    x, y = decade_limits(edges * lengths.factor), decade_limits(variations)
+    x, (low, high) = decade_limits(edges * lengths.factor), decade_limits(variations)
+    y = low, high * (high / low) ** (AIR / (1 - AIR))
     with style():
         handles = _handles(record, phases)
         figure, axes = panels(SINGLE, [HEIGHT] * len(phases), left=LEFT, top=legend_height(len(handles), 2))
@@ -43,7 +47,7 @@ def technique_volumes(record: TechniqueRecord) -> Figure:
             each.set_xlim(*x)
             each.set_ylim(*y)
             _phase(each, record.tables[f"volumes_{phase}"], record.tables[f"decay_{phase}"], lengths)
-            each.text(0.98, 0.97, readable(phase), transform=each.transAxes, ha="right", va="top")
+            each.text(0.03, 0.98, readable(phase), transform=each.transAxes, va="top")
             each.set_ylabel("coefficient of variation")
             _ticks(each, x, y)
         axes[-1].set_xlabel(f"edge of the sub-volume / {lengths.unit}")
@@ -53,13 +57,9 @@ def technique_volumes(record: TechniqueRecord) -> Figure:
 
 def _handles(record: TechniqueRecord, phases: list[str]) -> list[Line2D]:
     wanted = float(record.tables[f"decay_{phases[0]}"]["wanted"][0][0])
-    looks = [Line2D([], [], color=colour, marker=mark, label=word, **_open()) for word, colour, mark in LOOKS.values()]
+    looks = [Line2D([], [], color=colour, marker=mark, label=word, **OPEN) for word, colour, mark in LOOKS.values()]
     dotted = Line2D([], [], color=GREY, linewidth=0.8, linestyle=":", label=f"wanted: {100 * wanted:.3g} %")
     return [*looks, dotted, Line2D([], [], color=GREY, linewidth=0.8, linestyle="--", label="edge of the picture")]
-
-
-def _open() -> dict[str, object]:
-    return {"markerfacecolor": "white", "markersize": 3.6, "linewidth": 0.9}
 
 
 def _drawn(record: TechniqueRecord, phases: list[str]) -> tuple[Array, Array]:
@@ -67,38 +67,29 @@ def _drawn(record: TechniqueRecord, phases: list[str]) -> tuple[Array, Array]:
     edges, variations = [], []
     for phase in phases:
         sizes, fit = record.tables[f"volumes_{phase}"], record.tables[f"decay_{phase}"]
-        largest = float(sizes["edge"][0].max())
-        edges += [sizes["edge"][0], fit["edge"][0], *(_needed(fit, name, largest) for name in LOOKS)]
+        edges += [sizes["edge"][0], fit["edge"][0], *(fit[f"edge_{name}"][0] for name in LOOKS)]
         variations += [fit["wanted"][0], *(sizes[f"variation_{name}"][0] for name in LOOKS)]
     x, y = np.concatenate(edges), np.concatenate(variations)
     return x[np.isfinite(x)], y[np.isfinite(y) & (y > 0)]
 
 
-def _needed(fit: Table, name: str, largest: float) -> Array:
-    """The representative edge [m], nan where it lies too far away to be drawn."""
-    edge = fit[f"edge_{name}"][0]
-    return np.where(edge < FARTHEST * largest, edge, np.nan)
-
-
 def _phase(axes: Axes, sizes: Table, fit: Table, lengths: Display) -> None:
     edge, whole, wanted = sizes["edge"][0], float(fit["edge"][0][0]), float(fit["wanted"][0][0])
     axes.axhline(wanted, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
-    axes.axvline(whole * lengths.factor, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+    axes.axvline(whole * lengths.factor, ymax=1 - AIR, color=GREY, linewidth=0.8, linestyle="--", zorder=1)
     low, high = axes.get_ylim()
     for number, (name, (_, colour, mark)) in enumerate(LOOKS.items()):
         values = sizes[f"variation_{name}"][0]
         on = values > 0
-        how = {"linestyle": "none", "marker": mark, "color": colour, "markerfacecolor": "white", "markersize": 3.6}
-        axes.plot(edge[on] * lengths.factor, values[on], **how)  # type: ignore[arg-type]
-        exponent, at_whole = (float(fit[f"{word}_{name}"][0][0]) for word in ("exponent", "variation"))
+        axes.plot(edge[on] * lengths.factor, values[on], linestyle="none", marker=mark, color=colour, **OPEN)
+        exponent, at_whole, needed = (float(fit[f"{word}_{name}"][0][0]) for word in ("exponent", "variation", "edge"))
         if not exponent > 0:
             continue
-        needed = float(_needed(fit, name, float(edge.max()))[0])
         reach = np.array([edge.min(), np.nanmax([edge.max(), needed])])
         axes.plot(reach * lengths.factor, at_whole * (reach / whole) ** -exponent, color=colour, linewidth=0.9)
         words = f"∝ edge$^{{-{exponent:.2f}}}$"
-        place = {"transform": axes.transAxes, "fontsize": SMALL, "color": colour, "parse_math": True}
-        axes.text(0.02, 0.04 + 0.1 * (1 - number), words, **place)  # type: ignore[arg-type]
+        place = {"transform": axes.transAxes, "va": "top", "color": colour, "parse_math": True}
+        axes.text(0.38 + 0.32 * number, 0.98, words, **place)  # type: ignore[arg-type]
         if np.isfinite(needed):
             axes.plot([needed * lengths.factor] * 2, [low, wanted], color=colour, linewidth=0.7, zorder=1)
 

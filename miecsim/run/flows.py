@@ -26,10 +26,10 @@ Fields = dict[str, tuple[Array, str]]  # values per cell, unit
 
 
 def flow_fields(point: OperatingPoint, profile: Amplitudes, shares: bool = False) -> Fields:
-    """Per cell, frequency [Hz] and volt between the first two terminals: |i| [A/m2] of each carrier (and, where there is
-    Poisson's equation, of displacement) and the parts of i along each axis that are in phase with the voltage, means
-    over the two faces of a cell; |reaction| [A/m3], the current from carrier to carrier; with `shares` the share of
-    Re Z that the cell has (they add up to 1)."""
+    """Per cell, frequency [Hz] and volt between the first two terminals: |i| [A/m2] of each carrier, with Poisson's
+    equation also of displacement, and the parts of i along each axis that are in phase with the voltage, means over the
+    two faces of a cell; |reaction| [A/m3], the current from carrier to carrier; with `shares` the share of Re Z that
+    the cell has (they add up to 1)."""
     netlist = netlist_of(point) if shares else None
     out: Fields = {}
     for potential, f in zip(profile.potential, profile.frequency, strict=True):

@@ -97,7 +97,7 @@ def _layer_figures(layer: AnyLayer, temperature: float) -> dict[str, Quantity]:
         if c_chem:
             out["chemical_capacitance"] = Quantity(c_chem, "F/m^3")
             out["D_chem"] = Quantity(ambipolar / c_chem, "m^2/s", "sigma_amb / capacitance")
-    if isinstance(layer, ChargedLayer) and layer.permittivity is not None:
+    if isinstance(layer, ChargedLayer) and np.isfinite(debye_length(layer, temperature)):
         out["debye_length"] = Quantity(debye_length(layer, temperature), "m")
     return {name: q for name, q in out.items() if q.value > 0}
 

@@ -16,6 +16,7 @@ from miecsim.microstructure.volumes import Decay, Volumes, representative_volume
 from miecsim.techniques.record import Compared, Table
 
 PROPERTIES = ("fraction", "conductivity")
+FARTHEST = 30.0  # of the largest sub-volume: how far a fitted power is carried on
 
 
 def representative(
@@ -28,10 +29,13 @@ def representative(
     found = representative_volume(structure, phase, tuple(parts), axis)
     edge = float(np.prod(structure.extent)) ** (1 / structure.dim)
     compared, remarks = [], []
-    decays: dict[str, tuple[np.ndarray, str]] = {"edge": (np.array([edge]), "m"), "wanted": (np.array([variation]), "1")}
+    decays: dict[str, tuple[np.ndarray, str]] = {
+        "edge": (np.array([edge]), "m"),
+        "wanted": (np.array([variation]), "1"),
+    }
     for name in PROPERTIES:
         decay: Decay = getattr(found, name)
-        needed = _edge(decay, variation)
+        needed = _edge(found, decay, variation)
         decays |= {
             f"exponent_{name}": (np.array([decay.exponent]), "1"),
             f"variation_{name}": (np.array([decay.prefactor * edge**-decay.exponent]), "1"),
@@ -41,16 +45,18 @@ def representative(
             what, how = f"representative_edge, {phase}, {name}", f"the picture, for a variation of {variation:g}"
             compared.append(Compared(what, edge, needed, "m", how))
         else:
-            remarks.append(f"{phase}: the variation of the {name} does not fall over the sizes of sub-volumes")
+            slow = "the sub-volumes do not tell at which edge the variation of the"
+            remarks.append(f"{phase}: {slow} {name} would be {variation:g}")
     blocked = float(np.max(found.tortuosity.missing))
     if blocked > 0:
         remarks.append(f"{phase}: up to {blocked:.0%} of the sub-volumes of a size conduct nothing, which counts as 0")
     return {f"volumes_{phase}": _sizes(found), f"decay_{phase}": decays}, compared, tuple(remarks)
 
 
-def _edge(decay: Decay, variation: float) -> float:
-    """nan where the variation does not fall, or was not found at two sizes."""
-    return decay.length_for(variation) if decay.exponent > 0 else float("nan")
+def _edge(found: Volumes, decay: Decay, variation: float) -> float:
+    """nan where the variation does not fall, or so slowly that the edge lies far beyond the sizes that were seen."""
+    edge = decay.length_for(variation) if decay.exponent > 0 else np.inf
+    return edge if edge < FARTHEST * found.length.max() else float("nan")
 
 
 def _sizes(found: Volumes) -> Table:
