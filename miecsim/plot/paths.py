@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 from miecsim.errors import InputError
 from miecsim.microstructure.paths import PathLengths, histogram, limits, quantiles, site_current
 from miecsim.microstructure.structure import Microstructure
-from miecsim.plot.scales import decade_limits, decades, impedance_display, length_display
+from miecsim.plot.scales import decade_limits, decades, impedance_display, length_display, round_values
 from miecsim.plot.style import (
     BLUE,
     DASHES,
@@ -248,8 +248,7 @@ def _equality(axes: Axes, edges: Array, logarithmic: bool) -> None:
 
 def _written_out(axis: Axis, low: float, high: float) -> None:
     """Ticks at 1, 2 and 5 times powers of ten, written out."""
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
+    ticks = round_values(low, high)
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([f"{t:.3g}" for t in ticks]))
 

@@ -98,6 +98,12 @@ def log_values(axis: Axis, low: float, high: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def round_values(low: float, high: float, mantissas: tuple[int, ...] = (1, 2, 5)) -> list[float]:
+    """Multiples of powers of ten within a range, 1, 2 and 5 of them: ticks of a logarithmic axis."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    return [m * 10.0**p for p in powers for m in mantissas if low <= m * 10.0**p <= high]
+
+
 def decade_limits(values: Array) -> tuple[float, float]:
     """Limits of a logarithmic axis around positive values: a little air, never less than a factor of two."""
     low, high = float(np.min(values)), float(np.max(values))

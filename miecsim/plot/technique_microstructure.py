@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from miecsim.microstructure.paths import PathLengths
 from miecsim.microstructure.structure import Microstructure
 from miecsim.plot.paths import path_diagrams, path_distributions, path_maps
-from miecsim.plot.scales import decade_limits, decades
+from miecsim.plot.scales import decade_limits, decades, round_values
 from miecsim.plot.style import BLUE, GREY, SINGLE, SMALL, VERMILLION, legend, legend_height, panels, style
 from miecsim.plot.technique_common import expect
 from miecsim.techniques.effective_transport import AXES, BOUNDS
@@ -63,10 +63,9 @@ def _ticks(axes: Axes, low: float, high: float) -> None:
     if high / low >= FEW:
         decades(axes.xaxis, low, high)
         return
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
+    ticks = round_values(low, high)
     if len(ticks) < 3:
-        ticks = [m * 10.0**p for p in powers for m in (1, 2, 3, 4, 5, 7) if low <= m * 10.0**p <= high]
+        ticks = round_values(low, high, (1, 2, 3, 4, 5, 7))
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{t:g}" for t in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from miecsim.errors import InputError
-from miecsim.plot.scales import Display, decade_limits, decades, length_display
+from miecsim.plot.scales import Display, decade_limits, decades, length_display, round_values
 from miecsim.plot.style import BLUE, GREY, SINGLE, VERMILLION, legend, legend_height, panels, readable, style
 from miecsim.plot.technique_common import LEFT, expect
 from miecsim.techniques.effective_transport import TECHNIQUE
@@ -99,8 +99,7 @@ def _ticks(axes: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
         if high / low >= FEW:
             decades(axis, low, high)
             continue
-        powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-        ticks = [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
+        ticks = round_values(low, high)
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter(FixedFormatter([f"{t:g}" for t in ticks]))
         axis.set_minor_locator(NullLocator())
