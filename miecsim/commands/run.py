@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miecsim.case import Case, load_case
+from miecsim.case.picture_data import Resolved
 from miecsim.commands.table import check_table, checked, experiment_notes, experiment_table, summary_tables
 from miecsim.errors import CheckError, InputError
 from miecsim.results import RunRecord, read_result
@@ -151,7 +152,10 @@ def check_command(directory: Path, overrides: list[str]) -> None:
             str(system.nodes.n * system.n_fields),
             study.reference,
         )
-    console.print(f"{case.file}: a valid {case.model} case of {len(case.layers)} layer(s)")
+    first = case.layers[0].material if case.layers else None
+    parts, noun = (first.phases, "phase") if isinstance(first, Resolved) else (case.layers, "layer")
+    count = len(parts)
+    console.print(f"{case.file}: a valid {case.model} case of {count} {noun}{'' if count == 1 else 's'}")
     if case.studies:
         console.print(table)
     if case.experiments:
