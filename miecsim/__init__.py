@@ -106,6 +106,8 @@ _HOME = {
     "shortest_paths": "microstructure.paths",
     "travel_lengths": "microstructure.travel",
     "line_of": "microstructure.homogenise",
+    "gradients": "inverse.gradients",
+    "information": "inverse.identifiability",
     "Measured": "inverse.measured",
     "read_spectrum": "inverse.readers",
     "read_spectra": "inverse.readers",
