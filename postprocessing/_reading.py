@@ -60,7 +60,7 @@ def open_result(given: str) -> h5py.File:
         file = h5py.File(path, "r")
     except OSError:
         fail(f"{path}: not an HDF5 file")
-    if "miecsim_format" not in file.attrs or "impedance" not in file:
+    if "miecsim_format" not in file.attrs or not {"impedance", "technique"} & set(file):
         fail(f"{path}: an HDF5 file, but not a miecsim result")
     return file
 
