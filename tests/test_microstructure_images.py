@@ -227,7 +227,7 @@ def test_mirrored_tiled_and_sections():
     assert np.array_equal(tiled(s, (1, 2, 3)).labels[:, 5:, 8:], s.labels)
     cut = section(s, 1, 3)
     assert np.array_equal(cut.labels, s.labels[:, 3]) and cut.voxel == (1.3e-7, 0.7e-7) and cut.periodic == (1,)
-    with pytest.raises(InputError, match="read layer 5 of axis 1"):
+    with pytest.raises(InputError, match="read layer 5 along y; expected 0 to 4"):
         section(s, 1, 5)
     with pytest.raises(InputError, match="mirrored: read axis 3"):
         mirrored(s, 3)

@@ -226,6 +226,11 @@ def _check_phases(picture: Picture, problems: Problems, phases: Sequence[str] | 
         for word, what in (*words, ("cracks", "filled_with"))
         if (one := getattr(edits, word)) is not None
     ]
+    for word, what in (("coating", "shell"), ("cracks", "filled_with")):
+        one = getattr(edits, word)
+        if one is not None and getattr(one, what) == one.phase:
+            key_of = join_key(MICROSTRUCTURE, f"{word}.{what}")
+            problems.add(key_of, shown(one.phase), "another phase than the one that is altered")
     own = [(word, name) for word, names in picture.parameters.phase_names().items() for name in names]
     for word, name in (*own, *used):
         if name not in phases:

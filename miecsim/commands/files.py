@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,11 +50,7 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
     figures = _figures_of_experiments(record)
     if not record.studies:
         return figures
-    figures["bode"] = partial(bode, record.studies)
-    if _comparable(record):
-        figures["nyquist"] = partial(nyquist, record.studies)
-    else:
-        figures |= {f"{study.name}_nyquist": partial(nyquist, study) for study in record.studies}
+    figures |= _figures_of_spectra(record.studies)
     pictured = record.model == "microstructure"
     spans = [] if pictured else layer_spans(record.grid)
     for i, study in enumerate(record.studies):
@@ -86,6 +82,17 @@ def _figures_of_experiments(record: RunRecord) -> dict[str, Callable[[], Figure]
     return figures
 
 
+def _figures_of_spectra(studies: Sequence[StudyRecord]) -> dict[str, Callable[[], Figure]]:
+    """Bode and Nyquist plots, without studies whose terminals nothing joins (Z infinite)."""
+    finite = [study for study in studies if np.all(np.isfinite(study.Z))]
+    if not finite:
+        return {}
+    figures: dict[str, Callable[[], Figure]] = {"bode": partial(bode, finite)}
+    if _comparable(finite):
+        return figures | {"nyquist": partial(nyquist, finite)}
+    return figures | {f"{study.name}_nyquist": partial(nyquist, study) for study in finite}
+
+
 def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]]) -> dict[str, Callable[[], Figure]]:
     figures: dict[str, Callable[[], Figure]] = {
         f"{study.name}_parts": partial(parts_stacked, study),
@@ -102,6 +109,7 @@ def _figures_of_picture(record: RunRecord, study: StudyRecord) -> dict[str, Call
     figures: dict[str, Callable[[], Figure]] = {}
     if study.fields:
         figures[f"{study.name}_picture"] = partial(phase_map, study, record.grid)
+    if any(name.startswith("current_") for name in study.fields):
         figures[f"{study.name}_currents"] = partial(current_maps, study, record.grid)
     if any(name.startswith("reaction_") for name in study.fields):
         figures[f"{study.name}_reaction"] = partial(reaction_maps, study, record.grid)
@@ -110,9 +118,9 @@ def _figures_of_picture(record: RunRecord, study: StudyRecord) -> dict[str, Call
     return figures
 
 
-def _comparable(record: RunRecord) -> bool:
+def _comparable(studies: Sequence[StudyRecord]) -> bool:
     """Whether all studies can be read on one Nyquist plot."""
-    size = [float(np.ptp(study.Z.real)) for study in record.studies]
+    size = [float(np.ptp(study.Z.real)) for study in studies]
     return max(size) <= LARGEST_RATIO * min(size)
 
 

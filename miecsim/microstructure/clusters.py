@@ -11,7 +11,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
 from miecsim.errors import InputError
-from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.structure import Microstructure, axes_of, axis_name
 from miecsim.typing import Bools, Ints
 
 SIDES = ("left", "right")
@@ -86,7 +86,7 @@ def clusters(s: Microstructure, phases: str | Sequence[str], axis: int = 0) -> C
     """
     names = (phases,) if isinstance(phases, str) else tuple(phases)
     if axis not in range(s.dim):
-        raise InputError(f"clusters: read axis {axis}; the picture has axes 0 to {s.dim - 1}")
+        raise InputError(f"clusters: read axis {axis_name(axis)}; the picture has {axes_of(s.dim)}")
     mask = np.isin(s.labels, [s.index(name) for name in names])
     labels, n = ndimage.label(mask)
     labels, n = _joined_at_seams(labels, n, [k for k in s.periodic if k != axis])

@@ -13,7 +13,7 @@ import numpy as np
 
 from miecsim.errors import InputError
 from miecsim.microstructure.networks import Network, through
-from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.structure import Microstructure, axes_of, axis_name
 from miecsim.typing import Bools, Ints, Values
 
 # Conductivity [S/m] of phases by name (those not named insulate), or of every voxel in the shape of the labels.
@@ -126,7 +126,7 @@ def voxel_numbers(structure: Microstructure) -> Ints:
 
 def check_axis(structure: Microstructure, axis: int) -> None:
     if axis not in range(structure.dim):
-        raise InputError(f"conduction: read axis {axis}; the picture has axes 0 to {structure.dim - 1}")
+        raise InputError(f"conduction: read axis {axis_name(axis)}; the picture has {axes_of(structure.dim)}")
 
 
 def _section_of_voxel(structure: Microstructure, axis: int) -> float:

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from miecsim.errors import InputError
 from miecsim.microstructure.packing import Packing, Sizes, filled
-from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.structure import Microstructure, axes_of, axis_name
 from miecsim.typing import Array, Bools, Ints
 
 PARTICLES = ("matrix", "particle")
@@ -308,7 +308,8 @@ def _grid(
 
 def _check_axes(periodic: tuple[int, ...], dim: int) -> None:
     if any(k not in range(dim) for k in periodic):
-        raise InputError(f"microstructure: read periodic axes {periodic}; the picture has {dim}")
+        words = ", ".join(map(axis_name, periodic))
+        raise InputError(f"microstructure: read periodic axes {words}; the picture has {axes_of(dim)}")
 
 
 def _share(what: str, value: float, below_one: bool = False) -> None:

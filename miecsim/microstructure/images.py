@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from miecsim.errors import InputError
-from miecsim.microstructure.structure import Microstructure
+from miecsim.microstructure.structure import Microstructure, axes_of, axis_name
 from miecsim.typing import Array, Ints, Values
 
 PICTURES, STACKS, ARRAYS = (".png",), (".tif", ".tiff"), (".npy", ".npz")
@@ -288,8 +288,10 @@ def tiled(s: Microstructure, repeats: Sequence[int]) -> Microstructure:
 def section(s: Microstructure, axis: int, index: int) -> Microstructure:
     """The layer `index` across `axis` of a picture in three dimensions; the other two axes keep their order."""
     _check_axis(s, axis, "section")
-    if s.dim != 3 or not 0 <= index < s.shape[axis]:
-        raise InputError(f"section: read layer {index} of axis {axis}; expected one of a picture of shape {s.shape}")
+    if s.dim != 3:
+        raise InputError(f"section: read a picture with {axes_of(s.dim)}; expected one in three dimensions")
+    if not 0 <= index < s.shape[axis]:
+        raise InputError(f"section: read layer {index} along {axis_name(axis)}; expected 0 to {s.shape[axis] - 1}")
     kept = [k for k in range(3) if k != axis]
     labels = np.ascontiguousarray(np.take(s.labels, index, axis=axis))
     periodic = tuple(i for i, k in enumerate(kept) if k in s.periodic)
@@ -298,4 +300,4 @@ def section(s: Microstructure, axis: int, index: int) -> Microstructure:
 
 def _check_axis(s: Microstructure, axis: int, what: str) -> None:
     if axis not in range(s.dim):
-        raise InputError(f"{what}: read axis {axis}; the picture has axes 0 to {s.dim - 1}")
+        raise InputError(f"{what}: read axis {axis_name(axis)}; the picture has {axes_of(s.dim)}")

@@ -42,7 +42,8 @@ class Microstructure:
                 f"{len(self.names) - 1}, one for each of {', '.join(self.names)}"
             )
         if any(axis not in range(labels.ndim) for axis in self.periodic):
-            raise InputError(f"microstructure: read periodic axes {self.periodic}; the picture has {labels.ndim}")
+            words = ", ".join(map(axis_name, self.periodic))
+            raise InputError(f"microstructure: read periodic axes {words}; the picture has {axes_of(labels.ndim)}")
         object.__setattr__(self, "labels", labels.astype(np.uint8, copy=False))
 
     def __repr__(self) -> str:
@@ -76,3 +77,13 @@ class Microstructure:
     def fraction(self, name: str) -> float:
         """Volume fraction of a phase."""
         return float(np.mean(self.where(name)))
+
+
+def axis_name(axis: int) -> str:
+    """x, y or z for axis 0, 1 or 2, other numbers as they are."""
+    return "xyz"[axis] if axis in range(3) else str(axis)
+
+
+def axes_of(dim: int) -> str:
+    """The axes of a picture in words."""
+    return f"axes 0 to {dim - 1} ({', '.join('xyz'[:dim])})"

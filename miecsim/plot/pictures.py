@@ -20,8 +20,9 @@ from miecsim.plot.style import DPI, GREY, readable
 from miecsim.results.records import GridRecord, StudyRecord
 from miecsim.typing import Array, Ints
 
-# Dark to light, so that neighbours differ in grey, too; the last for a sixth phase and beyond.
-PHASES = ("#44546A", "#EAD9A2", "#FFFFFF", "#8FB3A5", "#B5784F", "#C9C9C9")
+# Far apart in grey, too; the last for a fifth phase that conducts and beyond. White is for what does not conduct.
+PHASES = ("#44546A", "#EAD9A2", "#8FB3A5", "#B5784F", "#C9C9C9")
+PORE = "#FFFFFF"
 LEFT, RIGHT, BOTTOM, GAP = 1.35, 0.6, 1.0, 0.35  # cm
 TALLEST = 9.0  # cm, of one panel
 
@@ -37,6 +38,7 @@ class Section:
     names: tuple[str, ...]
     lengths: Display
     cells: Ints
+    pores: frozenset[int] = frozenset()  # labels of phases in which no carrier lives
 
     def pick(self, values: Array) -> Array:
         return np.asarray(values[self.cells])
@@ -63,7 +65,15 @@ def section_of(study: StudyRecord, grid: GridRecord, layer: int | None = None) -
     lengths = length_display(float(max(axis[-1] - axis[0] for axis in grid.faces[:2])))
     labels = study.fields["phase"][0].astype(int)[cells]
     x, y = (axis * lengths.factor for axis in grid.faces[:2])
-    return Section(x, y, labels, grid.region_names, lengths, cells)
+    return Section(x, y, labels, grid.region_names, lengths, cells, _pores(study))
+
+
+def _pores(study: StudyRecord) -> frozenset[int]:
+    """Phases in which no field of a carrier has a value."""
+    phase = study.fields["phase"][0].astype(int)
+    rails = [values for name, (values, unit) in study.fields.items() if unit == "V/V"]
+    inside = np.any(np.isfinite(rails), axis=0) if rails else np.ones(phase.shape, dtype=bool)
+    return frozenset(np.unique(phase).tolist()) - frozenset(np.unique(phase[inside]).tolist())
 
 
 def picture_panels(
@@ -108,7 +118,10 @@ def _frame(axes: Axes, section: Section) -> None:
 def draw_phases(axes: Axes, section: Section) -> list[Patch]:
     """The phases in their colours; returns legend handles of those that are there."""
     count = len(section.names)
-    colours = [PHASES[min(k, len(PHASES) - 1)] for k in range(count)]
+    conducting = [k for k in range(count) if k not in section.pores]
+    colours = [PORE] * count
+    for place, k in enumerate(conducting):
+        colours[k] = PHASES[min(place, len(PHASES) - 1)]
     how = {"cmap": ListedColormap(colours), "norm": Normalize(-0.5, count - 0.5)}
     mesh(axes, section, section.labels.astype(float), **how)
     present = np.unique(section.labels)

@@ -23,6 +23,9 @@ from miecsim.typing import Array, Complex, Ints
 from miecsim.units import format_quantity
 
 Fields = dict[str, tuple[Array, str]]  # values per cell, unit
+# Share of the reaction's current that must be left when its two directions are set off: else its mean depth is chance.
+# Islands, which pass current on, take some of it in one direction and give it back in the other.
+LEFT_OVER = 0.1
 
 
 def flow_fields(point: OperatingPoint, profile: Amplitudes, shares: bool = False) -> Fields:
@@ -105,7 +108,8 @@ def _face_areas(system: System) -> Array:
 def reaction_depth(point: OperatingPoint, profile: Amplitudes) -> dict[str, Quantity]:
     """How far from where it can begin the reaction lies: the mean of x - x_0 over the current from carrier to carrier,
     in phase with the whole of it, at the lowest frequency of the profiles; x_0 is the left end of the first voxels
-    that have a surface on which it can act. Nothing where it acts at one depth alone."""
+    that have a surface on which it can act. Nothing where it acts at one depth alone, or runs both ways
+    so much alike (between two ion contacts) that the mean is none."""
     system, at = point.system, int(np.argmin(profile.frequency))
     known = np.where(system.laws.active, profile.potential[at], 0.0)
     found = list(_reactions(point, known, 2 * np.pi * profile.frequency[at]))
@@ -113,12 +117,14 @@ def reaction_depth(point: OperatingPoint, profile: Amplitudes) -> dict[str, Quan
         return {}
     x = np.concatenate([system.nodes.position[branch.nodes_a, 0] for branch, _ in found])
     current = np.concatenate([current for _, current in found])
-    if not np.sum(current) or np.ptp(x) == 0:
+    if not abs(np.sum(current)) > LEFT_OVER * np.sum(np.abs(current)) or np.ptp(x) == 0:
+        return {}
+    mean = float((np.sum(x * current) / np.sum(current)).real)
+    if not x.min() <= mean <= x.max():
         return {}
     edges = system.grid.edges[0]
     inside = np.searchsorted(edges, x.min() + 1e-9 * (edges[-1] - edges[0]), side="right") - 1
-    depth = float((np.sum(x * current) / np.sum(current)).real - edges[inside])
-    return {"reaction_depth": Quantity(depth, "m", f"at {format_quantity(profile.frequency[at], 'Hz')}")}
+    return {"reaction_depth": Quantity(mean - edges[inside], "m", f"at {format_quantity(profile.frequency[at], 'Hz')}")}
 
 
 def _reactions(point: OperatingPoint, potential: Complex, omega: float) -> Iterator[tuple[Branch, Complex]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -22,11 +23,22 @@ def structure_of(resolved: Resolved, case_file: str) -> Microstructure:
     """The picture of a case, whose names are its phases in their order. Raises InputError for an image that cannot be
     read, and for cuts that do not fit it."""
     names = tuple(phase.name for phase in resolved.phases)
-    return _structure(resolved.picture, names, case_file)
+    return _structure(resolved.picture, names, case_file, _version(resolved.picture, case_file))
+
+
+def _version(picture: Picture, case_file: str) -> tuple[int, int] | None:
+    """Time and size of the file of an image, which may be written anew while a Python session goes on."""
+    if not isinstance(picture.parameters, Image):
+        return None
+    found = _image(picture.parameters, case_file).stat()
+    return found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=8)
-def _structure(picture: Picture, names: tuple[str, ...], case_file: str) -> Microstructure:
+def _structure(
+    picture: Picture, names: tuple[str, ...], case_file: str, version: tuple[int, int] | None
+) -> Microstructure:
+    """`version` of the image: part of the key under which the picture is kept."""
     found = _edited(_source(picture, case_file), picture.edits)
     place = np.array([names.index(name) for name in found.names])
     return _enclosed(Microstructure(place[found.labels], found.voxel, names, found.periodic), picture.edits)
@@ -36,11 +48,15 @@ def _source(picture: Picture, case_file: str) -> Microstructure:
     parameters, edge = picture.parameters, picture.voxel
     if not isinstance(parameters, Image):
         return BUILDERS[picture.kind](parameters, edge, tuple(sorted(picture.edits.periodic)))
+    path = _image(parameters, case_file)
+    return read_image(path, edge[0] if len(edge) == 1 else edge, dict(parameters.grey), parameters.through)
+
+
+def _image(parameters: Image, case_file: str) -> Path:
     try:
-        path = image_path(parameters.file, case_file)
+        return image_path(parameters.file, case_file)
     except Refused as error:
         raise InputError(f"microstructure.file: {error}") from None
-    return read_image(path, edge[0] if len(edge) == 1 else edge, dict(parameters.grey), parameters.through)
 
 
 def _edited(structure: Microstructure, edits: Edits) -> Microstructure:

@@ -146,11 +146,16 @@ def _run_study(
     inside = "auto" if spectrum.error_estimate is None else spectrum.method
     profile = amplitudes(point, np.asarray(study.profiles), method=inside, tolerance=FIELD_ERROR)
     parts = None
-    if study.attribution:
+    if study.attribution and _finite(spectrum):
         step("attribution", 0.75)
         parts = _attribution(point, frequency)
     step("reference", 0.9)
     return replace(_record(case, study, point, spectrum, profile), attribution=parts), system
+
+
+def _finite(spectrum: Spectrum) -> bool:
+    """Whether a path joins the terminals; otherwise Z is infinite and has no parts."""
+    return bool(np.all(np.isfinite(spectrum.Z)))
 
 
 def operating_point(system: System, bias: data.Bias | None) -> OperatingPoint:
@@ -207,7 +212,9 @@ def _record(
             **({} if spectrum.error_estimate is None else {"estimated error": float(spectrum.error_estimate.max())}),
             "profile backward error": profile.backward_error,
         },
-        fields=_fields(case, study, point, profile) if system.nodes.position.shape[1] > 1 else {},
+        fields=_fields(case, point, profile, study.attribution and _finite(spectrum))
+        if system.nodes.position.shape[1] > 1
+        else {},
     )
     return replace(record, summary=dict(figures_of(record)))
 
@@ -263,19 +270,21 @@ def steady_profiles(point: OperatingPoint) -> tuple[Array, dict[str, tuple[Array
     return x, out
 
 
-def _fields(case: Case, study: data.Study, point: OperatingPoint, profile: Amplitudes) -> dict[str, tuple[Array, str]]:
+def _fields(case: Case, point: OperatingPoint, profile: Amplitudes, shares: bool) -> dict[str, tuple[Array, str]]:
     """Amplitudes of every rail in the cells, for maps; on a microstructure also what flows where."""
     system, n_cells = point.system, point.system.grid.volumes.size
     out: dict[str, tuple[Array, str]] = {}
     for i, f in enumerate(profile.frequency):
         for k, name in enumerate(system.laws.state_map.names):
-            values = np.where(system.laws.active[:n_cells, k], profile.potential[i, :n_cells, k], np.nan)
+            values = np.where(
+                system.laws.active[:n_cells, k], profile.potential[i, :n_cells, k], complex(np.nan, np.nan)
+            )
             out[f"{name}_real_{f:.4g}Hz"] = (values.real, "V/V")
             out[f"{name}_imag_{f:.4g}Hz"] = (values.imag, "V/V")
     if case.model != MICROSTRUCTURE:
         return out
     phase = (system.grid.region.astype(float), "1")
-    return {"phase": phase} | out | flow_fields(point, profile, shares=study.attribution)
+    return {"phase": phase} | out | flow_fields(point, profile, shares)
 
 
 def _case_summary(studies: Sequence[StudyRecord]) -> dict[str, Quantity]:

@@ -136,6 +136,8 @@ def _spectrum_figures(point: OperatingPoint, spectrum: Spectrum) -> dict[str, Qu
         "R_high": Quantity(high, unit, how),
         "R_low": Quantity(float(Z[0].real), unit, f"Re Z at {format_quantity(f[0], 'Hz')}"),
     }
+    if not np.all(np.isfinite(Z)):
+        return {name: Quantity(found.value, unit, "nothing joins the terminals") for name, found in out.items()}
     slow = slow_spectrum(point)
     out |= _plane_figures(spectrum, slow)
     if slow is not None:

@@ -111,7 +111,7 @@ class Iterated:
         if not residual <= 10 * self.tolerance:
             raise SolveError(
                 f"conjugate gradients: residual {residual:.1e} after {STEPS} steps on {len(b)} unknowns; "
-                f"expected {self.tolerance:.0e}"
+                f'expected {self.tolerance:.0e}: method "sparse" factorises instead'
             )
         self.error = max(self.error, residual)
         return np.asarray(x)
