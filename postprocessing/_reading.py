@@ -66,12 +66,15 @@ def open_result(given: str) -> h5py.File:
 
 
 def pick(file: h5py.File, wanted: list[str] | None) -> list[str]:
-    """Names of the wanted studies of a file, all of them when none is named."""
-    found = list(file["impedance"])
+    """Names of the wanted studies of a file, all of them when none is named, but those that no current passes."""
+    found = list(file.get("impedance", {}))
     for name in wanted or []:
         if name not in found:
-            fail(f"{file.filename}: no study {name!r}; it has {', '.join(found)}")
-    return list(wanted or found)
+            fail(f"{file.filename}: no study {name!r}; it has {', '.join(found) or 'none'}")
+    passed = [name for name in wanted or found if np.all(np.isfinite(file["impedance"][name]["Z"][()]))]
+    if not passed:
+        fail(f"{file.filename}: no study whose impedance is finite")
+    return passed
 
 
 def display(units: str) -> tuple[float, str]:

@@ -239,7 +239,7 @@ def case_of(file) -> dict:
 
 def studies_in_order(file) -> list[str]:
     """Studies of a result file in the order of its case."""
-    stored = list(file["impedance"])
+    stored = reading.pick(file, None)
     named = [study.get("name") for study in case_of(file).get("study", [])]
     return [name for name in named if name in stored] + [name for name in stored if name not in named]
 

@@ -7,6 +7,7 @@ import csv
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -68,6 +69,19 @@ def test_nyquist_overlays_runs(runs, tmp_path):
 def test_bode(runs, tmp_path):
     script("bode.py", runs / "first" / "results" / "result.h5", "--out", tmp_path / "b.png")
     assert is_png(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("name", ["nyquist.py", "bode.py", "panels.py"])
+def test_a_cell_that_nothing_crosses_is_left_out(name, tmp_path, inside):
+    open_circuit = replace(
+        synthetic.study("battery"), name="open", references={}, Z=np.full(synthetic.FREQUENCY.size, np.inf + 0j)
+    )
+    write_result(tmp_path / "both.h5", synthetic.run(synthetic.study("battery"), open_circuit))
+    write_result(tmp_path / "open.h5", synthetic.run(open_circuit))
+    code, *_ = inside(name, tmp_path / "both.h5", "-o", tmp_path / "f.png")
+    assert code == 0 and is_png(tmp_path / "f.png")
+    code, _, said = inside(name, tmp_path / "open.h5", "-o", tmp_path / "g.png")
+    assert code == 2 and said.count("\n") == 1 and "no study whose impedance is finite" in said
 
 
 def test_profiles(runs, tmp_path, inside):
