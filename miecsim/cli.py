@@ -51,6 +51,27 @@ def check(directory: Directory, set_: Overrides = None) -> None:
     check_command(directory, set_ or [])
 
 
+@app.command()
+def sweep(
+    directory: Directory,
+    set_: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where results go (default: DIR/results/sweep).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes (default: one for each core).")
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option("--expand", metavar="DIR", help="Solve nothing: write a case for each point, and a SLURM script."),
+    ] = None,
+) -> None:
+    """Solve every point of the [sweep] of a case; what is done already is kept, so that the same command goes on."""
+    from miecsim.commands.sweep import sweep_command
+
+    sweep_command(directory, set_ or [], out, workers, cases)
+
+
 @app.command(name="list")
 def list_(where: Annotated[Path | None, typer.Argument(metavar="DIR", help="A folder of cases.")] = None) -> None:
     """List the cases of a folder (default: those that come with miecsim)."""

@@ -26,7 +26,7 @@ from miecsim.units import quoted
 
 FILE_NAME = "case.toml"
 _MOST_BYTES = 10**7
-_FIXED = ("title", "source", *MEASURED, "check")  # what a study or an experiment cannot set for itself
+_FIXED = ("title", "source", *MEASURED, "check", "sweep")  # what a study or an experiment cannot set for itself
 
 _A = {"study": "a study", "experiment": "an experiment"}
 

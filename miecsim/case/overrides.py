@@ -90,7 +90,7 @@ def in_order(changes: Raw) -> list[tuple[str, Any]]:
 
 def stack_of(raw: Raw) -> Raw:
     """The case `raw` without what is measured on it, ready for `put`: what the `set` of a study can change."""
-    return {name: value for name, value in raw.items() if name not in (*MEASURED, "check")}
+    return {name: value for name, value in raw.items() if name not in (*MEASURED, "check", "sweep")}
 
 
 def stack_for(raw: Raw, study: Raw) -> Raw:

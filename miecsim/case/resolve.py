@@ -16,8 +16,10 @@ _GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
 
 
 def with_defaults(raw: Raw) -> Raw:
-    """A copy of a valid case in which every optional key that has a default is written out."""
-    result = copy.deepcopy(raw)
+    """A copy of a valid case in which every optional key that has a default is written out.
+
+    It is without its sweep, of which one run knows nothing."""
+    result = copy.deepcopy({name: value for name, value in raw.items() if name != "sweep"})
     if "grid" in result:
         _grid(result["grid"])
     measured = [item for word in MEASURED for item in result.get(word, ())]

@@ -21,6 +21,7 @@ from miecsim.case.patches import PATCHES, sides_in
 from miecsim.case.phases import charged_in, read_resolved
 from miecsim.case.pictures import PICTURE
 from miecsim.case.studies import read_studies
+from miecsim.case.sweeps import SWEEP, Sweep, read_sweep
 from miecsim.case.table import Context, Leaf, Raw, Row, key, keys_of, read_table, sub_table
 from miecsim.case.wiring import View
 from miecsim.units import shown
@@ -65,6 +66,7 @@ class _CaseTable(Row):
     experiment: Raw | None = key(tables("[[experiment]]", least=1), default=None)
     interface: Raw | None = key(tables("[[interface]]"), default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
+    sweep: Raw | None = key(SWEEP, default=None)
 
 
 class _PictureTable(Row):
@@ -82,6 +84,7 @@ class _PictureTable(Row):
     interface: Raw | None = key(tables("[[interface]]"), default=None)
     patch: Raw | None = key(PATCHES, default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
+    sweep: Raw | None = key(SWEEP, default=None)
 
 
 class _GridTable(Row):
@@ -109,6 +112,7 @@ class Contents:
     studies: tuple[Study, ...]
     experiments: tuple[Experiment, ...]
     checks: tuple[Check, ...]
+    sweep: Sweep | None
 
 
 def names_in(raw: Raw, word: str) -> tuple[str, ...] | None:
@@ -179,6 +183,7 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view, problems.file))
     experiments = read_experiments(raw, problems, lambda one: _view_of(raw, one, view, problems.file))
     checks = read_checks(raw, problems, _names_of(raw, "study"), _names_of(raw, "experiment"))
+    sweep = read_sweep(raw, problems)
     if "study" not in raw and "experiment" not in raw:
         problems.add("study", MISSING, "one or more tables, written [[study]] or [[experiment]]")
     if grid is not None and not pictured:
@@ -189,7 +194,8 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     if problems.items or header is None or grid is None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
-    return Contents(*about, None if per_area else area, grid, whole, state, interfaces, studies, experiments, checks)
+    size = None if per_area else area
+    return Contents(*about, size, grid, whole, state, interfaces, studies, experiments, checks, sweep)
 
 
 def _cell(raw: Raw, view: View, problems: Problems) -> CellState | None:

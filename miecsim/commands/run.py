@@ -160,6 +160,18 @@ def check_command(directory: Path, overrides: list[str]) -> None:
         console.print(table)
     if case.experiments:
         console.print(_experiments(case))
+    if case.sweep is not None:
+        console.print(_swept(case))
+
+
+def _swept(case: Case) -> str:
+    """What the sweep of a case consists of."""
+    from miecsim.sweep.plan import points_of
+
+    points = points_of(case)
+    refused = sum(1 for point in points if point.refused)
+    remark = f", {refused} of which cannot be read as a case" if refused else ""
+    return f"sweep: {len(points)} points over {', '.join(points[0].settings)}{remark} (miecsim sweep)"
 
 
 def _experiments(case: Case) -> Table:
