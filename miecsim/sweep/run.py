@@ -49,6 +49,7 @@ def run_sweep(case: Case, folder: Path, workers: int | None = None, tell: Tell |
             done += 1
             report(done, job, reason)
     finally:
+        _remove_halves(place)
         index = read_index(folder, known)
         write_index(folder, index)
     return index
