@@ -93,7 +93,7 @@ def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mes
             a, b = model.layers[left].name, model.layers[right].name
             raise InputError(f"interface between {a} and {b}: these layers are not neighbours, from left to right")
     grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
-    return _assembled(model, wiring, grid, {"left", "right"}, area, per_area)
+    return _assembled(model, wiring, grid, {"left", "right"}, (area, per_area), keep_islands=True)
 
 
 def build_on_grid(model: Model, wiring: Wiring, grid: Grid, *, area: float | None = None) -> System:
@@ -109,19 +109,23 @@ def build_on_grid(model: Model, wiring: Wiring, grid: Grid, *, area: float | Non
             raise InputError(f"grid: region {name!r} has no material; there are {', '.join(names)}")
     place = np.array([names.index(name) for name in grid.region_names])
     grid = replace(grid, region=place[grid.region], region_names=tuple(names))
-    system = _assembled(model, wiring, grid, set(), 1.0 if area is None else area, area is None)
-    islands = unjoined(system.nodes, system.laws, system.branches, system.ports, system.n_ports)
-    system.laws.active[islands] = False
-    return replace(system, islands=islands)
+    return _assembled(model, wiring, grid, set(), (1.0 if area is None else area, area is None), keep_islands=False)
 
 
-def _assembled(model: Model, wiring: Wiring, grid: Grid, sides: set[str], area: float, per_area: bool) -> System:
+def _assembled(
+    model: Model, wiring: Wiring, grid: Grid, sides: set[str], area: tuple[float, bool], *, keep_islands: bool
+) -> System:
+    """The system on a grid; area [m2] and whether it stands for none given. Islands are found before planes are laid,
+    so that no plane reads a potential that has no value."""
     sides = sides | {c.side for t in wiring.terminals for c in t.contacts} | {k.side for k in wiring.links}
     nodes = build_nodes(grid, sorted(sides), model.junction_pairs(), single_seams(model.junctions))
     nodes = model.grow(nodes, grid.region[nodes.cell])
     laws = model.laws(nodes, grid.region[nodes.cell])
     _drop_empty_nodes(nodes, laws)
     ports, branches, n_ports = _wire(wiring, nodes, laws)
+    branches = laws.branches + branches
+    islands = np.zeros_like(laws.active) if keep_islands else unjoined(nodes, laws, branches, ports, n_ports)
+    laws.active[islands] = False
     planes = tuple(_plane(plane, nodes, laws) for plane in wiring.reference_planes)
     names = tuple(t.name for t in wiring.terminals)
     return System(
@@ -131,13 +135,12 @@ def _assembled(model: Model, wiring: Wiring, grid: Grid, sides: set[str], area: 
         nodes,
         laws,
         ports,
-        laws.branches + branches,
+        branches,
         names,
         n_ports,
-        area,
-        per_area,
+        *area,
         planes,
-        np.zeros_like(laws.active),
+        islands,
     )
 
 
@@ -219,7 +222,7 @@ def _plane(plane: ReferencePlane, nodes: Nodes, laws: Laws) -> tuple[str, Ints, 
     row = _row(plane.carrier, laws)
     x = nodes.position[:, 0]
     xs, count = np.unique(np.round(x[laws.active[:, row]], 18), return_counts=True)
-    if not xs[0] <= plane.position <= xs[-1]:
+    if not xs.size or not xs[0] <= plane.position <= xs[-1]:
         raise InputError(f"reference plane {plane.name}: {plane.carrier} is not present at {plane.position:.4g} m")
     i = int(np.clip(np.searchsorted(xs, plane.position), 1, xs.size - 1))
     share = (plane.position - xs[i - 1]) / (xs[i] - xs[i - 1])

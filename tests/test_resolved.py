@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from miecsim.circuit.attribution import attribute
 from miecsim.circuit.extract import netlist_of
 from miecsim.circuit.nodal import netlist_impedance
-from miecsim.constants import thermal_voltage
+from miecsim.constants import FARADAY, thermal_voltage
 from miecsim.errors import InputError
 from miecsim.grid.stack import Mesh
 from miecsim.grid.voxels import voxel_grid
@@ -19,7 +21,7 @@ from miecsim.microstructure.transport import blocking_electrode
 from miecsim.physics.elements import ButlerVolmer, Lumped
 from miecsim.physics.layers import CarrierIn, ChargedLayer, CompositeLayer, ConductorLayer, Junction
 from miecsim.physics.models import Model, composite_electrode, mixed_conductor, nernst_planck_poisson
-from miecsim.physics.terminals import Contact, Terminal, Wiring, preset
+from miecsim.physics.terminals import Contact, ReferencePlane, Terminal, Wiring, preset
 from miecsim.solvers.direct_current import dc_admittance
 from miecsim.solvers.impedance import impedance
 from miecsim.solvers.rest import rest_point
@@ -200,6 +202,35 @@ def test_islands_are_left_out_and_reported() -> None:
     assert worst(impedance(rest_point(system), FREQUENCY).Z, Z) < 1e-12
 
 
+def test_a_reference_plane_does_not_read_islands() -> None:
+    """The mean potential of a section is that of the electrons that a terminal reaches: an island has none."""
+    labels = np.ones((9, 9), dtype=int)
+    labels[:, 0] = 0
+    labels[3:6, 3:6] = 2
+    solid = labels.copy()
+    labels[4, 4] = 0
+    plane = ReferencePlane("ref", 4.5 * 1.3e-6, "electron")
+    wiring = replace(preset("battery"), reference_planes=(plane,))
+    read = []
+    for pockets in (labels, solid):
+        system = resolved_system(picture(pockets), electrode(), wiring, staircase=True)
+        read.append(impedance(rest_point(system), FREQUENCY).plane("ref"))
+    assert worst(*read) < 1e-12
+    nowhere = replace(wiring, reference_planes=(ReferencePlane("ref", 1e-6, "ion"),))
+    with pytest.raises(InputError, match="ref: ion is not present"):
+        resolved_system(
+            picture(np.zeros((5, 5), dtype=int)),
+            electrode(),
+            replace(
+                nowhere,
+                terminals=(
+                    Terminal("A", (Contact("left", "electron", LAW),)),
+                    Terminal("B", (Contact("right", "electron", LAW),)),
+                ),
+            ),
+        )
+
+
 def test_a_floating_particle_is_no_island() -> None:
     """Electrons of a particle inside the electrolyte see no collector; ions pass them by charge transfer."""
     labels = np.ones((11, 9), dtype=int)
@@ -282,6 +313,33 @@ def test_nernst_planck_poisson_on_a_picture() -> None:
     line = build_system(nernst_planck_poisson(layers(n * h), junctions=law), wiring, mesh=Mesh(cells=n))
     Z = impedance(rest_point(system), FREQUENCY).Z
     assert worst(Z, impedance(rest_point(line), FREQUENCY).Z) < 1e-9
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_carriers_of_other_charges_meet_at_a_seam(flip: bool) -> None:
+    """Ions of charge 2, electrons of -1: direct current sees both phases, the law and the contacts in a row, with
+    sigma = z^2 F c D / V_T."""
+    n, h, d_e, d_i = 7, 4e-9, 3e-12, 7e-13
+    phases = [
+        ChargedLayer("AM", 0.0, (CarrierIn("electron", -1, 2.0, d_e),), permittivity=3e-13),
+        ChargedLayer("SE", 0.0, (CarrierIn("ion", 2, 5.0, d_i),), permittivity=5e-13),
+    ]
+    labels = np.repeat(np.repeat([0, 1], [n, 2 * n])[:, None], 2, axis=1)
+    sides = ("left", "right")
+    if flip:
+        labels, sides = labels[::-1], sides[::-1]
+    wiring = Wiring(
+        (
+            Terminal("A", (Contact(sides[0], "electron", Lumped(R=1e-3)),)),
+            Terminal("B", (Contact(sides[1], "ion", Lumped(R=2e-3)),)),
+        )
+    )
+    law = (Junction(("AM", "SE"), "electron", Lumped(R=0.05, C=1e-3), to="ion"),)
+    structure = Microstructure(labels, (h, 1.7 * h), ("AM", "SE"))
+    point = rest_point(resolved_system(structure, nernst_planck_poisson(phases, junctions=law), wiring))
+    v_t = thermal_voltage(298.15)
+    phases_in_a_row = n * h * v_t / (FARADAY * 2.0 * d_e) + 2 * n * h * v_t / (4 * FARADAY * 5.0 * d_i)
+    assert 1 / dc_admittance(point)[0, 0] == pytest.approx(phases_in_a_row + 0.053, rel=1e-9)
 
 
 @pytest.mark.parametrize(
