@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports only from its own room and from the rooms before it.
 ROOMS = (
     *("typing", "errors", "constants", "units", "grid", "blocks", "physics", "system", "linearise", "solvers"),
-    *("circuit", "microstructure", "techniques", "inverse", "verify", "results", "case", "run", "sweep", "plot"),
+    *("circuit", "microstructure", "techniques", "inverse", "verify", "results", "case", "run", "fit", "sweep", "plot"),
     *("report", "commands", "cli", "__main__"),
 )
 CLOSED_FORMS = (

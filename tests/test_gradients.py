@@ -111,6 +111,18 @@ def test_gradients_are_differences_of_the_spectrum(case: str) -> None:
         assert np.max(np.abs(found.dZ[i] - reference) / size) < 1e-7, name
 
 
+@pytest.mark.parametrize("case", [name for name in CASES if name not in ("half cell", "picture")])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_line_plain_or_compiled_and_circuit_give_the_same(case: str, compiled: bool) -> None:
+    """Two derivations: of the finite-volume equations along a line, and of the circuit that they are read as."""
+    build, parameters = CASES[case]
+    line = gradients(build, parameters, FREQUENCY, method="line", compiled=compiled)
+    circuit = gradients(build, parameters, FREQUENCY, method="circuit")
+    np.testing.assert_allclose(line.Z, circuit.Z, rtol=1e-9)
+    size = np.maximum(np.abs(circuit.dZ), 1e-3 * np.abs(circuit.Z) / circuit.values[:, None])
+    assert np.max(np.abs(line.dZ - circuit.dZ) / size) < 5e-9
+
+
 def test_scaling_of_a_spectrum_is_in_its_gradients() -> None:
     """Z of rails and an interface of degree -1 in all conductances and capacitances over w: Euler's theorem."""
     parameters = {"sigma_eon": 1.9, "sigma_ion": 0.3, "R": 0.01, "C": 0.2}
@@ -163,7 +175,7 @@ def test_what_cannot_be_asked_is_one_line() -> None:
         mesh = mx.Mesh(cells=cells)
         return mx.solve_steady(mx.build_system(mx.composite_electrode([layer]), mx.preset("battery"), mesh=mesh))
 
-    with pytest.raises(InputError, match="a small change of sigma_ion changes which elements"):
+    with pytest.raises(InputError, match="a small change of sigma_ion changes which equations"):
         gradients(own_grid, {"sigma_ion": 0.02}, FREQUENCY[:1])
     found = gradients(at_rest, COMPOSITE, FREQUENCY[:1])
     other = gradients(at_rest, {**COMPOSITE, "C": 0.2}, FREQUENCY[:1])

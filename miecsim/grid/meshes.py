@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,17 @@ def line(layers: Layers, coordinates: str = "cartesian", inner_radius: float = 0
     if not (np.isfinite(area) and area > 0.0):
         raise InputError(f"grid: read area = {area:g} m^2; it must be positive")
     edges = _edges(widths, inner_radius)
-    factories = {"cartesian": "Grid1D", "cylindrical": "CylindricalGrid1D", "spherical": "SphericalGrid1D"}
-    origin = {} if coordinates == "cartesian" else {"origin": (inner_radius,)}
-    grid = _read(getattr(load_fipy(), factories[coordinates])(dx=widths, **origin))
+    grid = _unit_line(coordinates, len(widths))
     face_areas, volumes = _shells(edges[:-1], widths, coordinates, area)
     return _with_widths(grid, [widths], [face_areas], (edges,), volumes=volumes, region=region, region_names=names)
+
+
+@cache
+def _unit_line(coordinates: str, n: int) -> Grid:
+    """A line of n cells of 1 m: its connectivity is that of all lines of n cells, whose widths are put in afterwards.
+    FiPy takes longer to make a mesh than a spectrum to be solved, and a fit needs hundreds."""
+    factories = {"cartesian": "Grid1D", "cylindrical": "CylindricalGrid1D", "spherical": "SphericalGrid1D"}
+    return _read(getattr(load_fipy(), factories[coordinates])(dx=np.ones(n)))
 
 
 def box(layers: Layers, widths_y: Array, widths_z: Array | None = None, depth: float = 1.0) -> Grid:
@@ -222,7 +229,7 @@ def _with_widths(
     face_centers[np.arange(len(left)), axis] = np.choose(axis, [e[i[right]] for e, i in zip(edges, index, strict=True)])
     sides = {}
     for a, end in itertools.product(range(grid.dim), (0, 1)):
-        cells = grid.sides[SIDES[a][end]].cells
+        cells = grid.sides[SIDES[a][end]].cells.copy()
         middle = centers[cells]
         middle[:, a] = edges[a][-end]
         sides[SIDES[a][end]] = Side(cells=cells, area=cross[a, end, cells], distance=half[a, cells], centers=middle)

@@ -1,15 +1,13 @@
-"""Sensitivities of a spectrum to the parameters of its model, at rest and at bias, the plain way.
+"""Sensitivities of a spectrum to the parameters of its model, at rest and at bias, by the adjoint.
 
-The circuit of an operating point has the admittance matrix Y(w); with v the voltages for 1 A between two terminals and
-lambda those of the circuit with every source turned round (the adjoint),
+Two responses a frequency, that of the equations and that of their transpose, serve any number of parameters: dZ/dp is a
+sum of products of both with the derivatives of the local equations (`miecsim.inverse.slopes`). Those are taken along
+the operating point, u(p): every state that the parameter moves is moved along, so that what Z owes to a shifted steady
+state is in it. Differences are those of the equations, four points by Richardson's rule, and not of Z: an entry of the
+equations knows its parameter to ten digits where Z has lost it among others.
 
-    dZ/dp = - sum over elements e of  lambda_e (dy_e/dp) v_e
-
-with lambda_e the adjoint voltage across the element and v_e the voltage that drives it (Tellegen's theorem in its
-adjoint form: Director and Rohrer 1969). Two solves a frequency serve any number of parameters. dy_e/dp is taken along
-the operating point, u(p): every state that the parameter moves is solved again, so that what Z owes to a shifted
-steady state is in it. Differences are those of the elements, four points by Richardson's rule, and not of Z: an element
-moves by its own parameter alone, and its difference keeps ten digits.
+Lines are eliminated block by block (`miecsim.solvers.adjoint`); grids of two and three dimensions, and particles, go by
+their circuit (`miecsim.inverse.gradients_circuit`), which is also what the lines are tested against.
 """
 
 from __future__ import annotations
@@ -19,15 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miecsim.circuit.extract import netlist_of
-from miecsim.circuit.netlist import Elements, Netlist
-from miecsim.circuit.nodal import element_voltage, solve, solve_adjoint
 from miecsim.errors import InputError
+from miecsim.inverse.gradients_circuit import by_circuit
+from miecsim.inverse.slopes import by_line
+from miecsim.solvers import line as line_solver
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array, Complex
 
-STEP = 1e-3  # of a parameter, or of 1 where it is zero; the error of the rule is its fourth power
 Build = Callable[[Mapping[str, float]], OperatingPoint]
+METHODS = ("auto", "line", "circuit")
+# Rails of one node more tightly coupled than this lose digits along a line (see miecsim.solvers.line.coupling).
+LARGEST_COUPLING = 1e6
 
 
 @dataclass(frozen=True)
@@ -47,58 +47,37 @@ class Gradients:
         return np.asarray(self.values[:, None] * self.dZ / self.Z)
 
 
-def gradients(build: Build, parameters: Mapping[str, float], frequency: Array) -> Gradients:
+def gradients(
+    build: Build,
+    parameters: Mapping[str, float],
+    frequency: Array,
+    *,
+    method: str = "auto",
+    compiled: bool | None = None,
+) -> Gradients:
     """dZ/dp of the operating point that `build` makes of parameters, between its first two terminals.
 
     frequency (n_f,) [Hz]. `build` solves the state anew for the values that it is given, on a grid that does not depend
-    on them (give the cells, or their widths). Raises InputError where a parameter changes which elements there are,
-    such as a conductivity that vanishes, or the grid, and what `build` and `netlist_of` raise.
+    on them (give the cells, or their widths). method: 'line', 'circuit', or 'auto', which takes the first where it can.
+    compiled: which twin solves a line (the compiled one has to be loaded, once: half a second), None the one that is
+    sooner done. Raises InputError where a parameter changes which equations there are, such as a conductivity that
+    vanishes, or the grid, and what `build` raises.
     """
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
-    omega, circuit = 2 * np.pi * f, netlist_of(build(parameters))
-    response = solve(circuit, f)
-    adjoint = response if circuit.reciprocal else solve_adjoint(circuit, f)
-    pairs = [element_voltage(group, adjoint.voltage) * _driving(group, response.voltage) for group in circuit.elements]
-    out = np.zeros((len(parameters), f.size), dtype=complex)
-    for i, name in enumerate(parameters):
-        slopes = _slopes(build, parameters, name, circuit, omega)
-        for pair, slope in zip(pairs, slopes, strict=True):
-            out[i] -= np.sum(pair * slope, axis=1)
-    values = np.array(list(parameters.values()), dtype=float)
-    return Gradients(tuple(parameters), values, f, response.Z, out)
+    if method not in METHODS:
+        raise InputError(f"method: read {method!r}; expected one of {', '.join(map(repr, METHODS))}")
+    point = build(parameters)
+    if method == "line" or (method == "auto" and _is_line(point, f)):
+        Z, dZ = by_line(build, parameters, f, point, compiled)
+    else:
+        Z, dZ = by_circuit(build, parameters, f, point)
+    return Gradients(tuple(parameters), np.array(list(parameters.values()), dtype=float), f, Z, dZ)
 
 
-def _driving(group: Elements, voltage: Complex) -> Complex:
-    """Voltage (n_f, n) that an element's current is proportional to."""
-    if group.kind != "G":
-        return element_voltage(group, voltage)
-    return np.asarray(voltage[:, group.control_plus] - voltage[:, group.control_minus])
-
-
-def _slopes(build: Build, parameters: Mapping[str, float], name: str, circuit: Netlist, omega: Array) -> list[Complex]:
-    """dy/dp (n_f, n) of the elements of each group, to the fourth order of the step."""
-    step = STEP * (abs(parameters[name]) or 1.0)
-
-    def difference(h: float) -> list[Complex]:
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = netlist_of(build({**parameters, name: parameters[name] + sign * h}))
-            _check_same(circuit, moved, name)
-            ends.append([group.admittance(omega) for group in moved.elements])
-        return [(above - below) / (2 * h) for above, below in zip(*ends, strict=True)]
-
-    coarse, fine = difference(step), difference(step / 2)
-    return [(4 * near - far) / 3 for near, far in zip(fine, coarse, strict=True)]
-
-
-def _check_same(circuit: Netlist, moved: Netlist, name: str) -> None:
-    """Whether two circuits have the same elements between the same nodes."""
-    same = circuit.n_nodes == moved.n_nodes and len(circuit.elements) == len(moved.elements)
-    for one, other in zip(circuit.elements, moved.elements, strict=False):
-        ends = ((one.plus, other.plus), (one.minus, other.minus), (one.control_plus, other.control_plus))
-        same = same and one.kind == other.kind and all(np.array_equal(a, b) for a, b in ends)
-    if not same:
-        raise InputError(
-            f"gradients: a small change of {name} changes which elements there are; use a grid that does not depend on "
-            "it, and values at which nothing vanishes"
-        )
+def _is_line(point: OperatingPoint, f: Array) -> bool:
+    if not point.system.nodes.chain or point.system.nodes.trees:
+        return False
+    blocks = point.small_signal.blocks
+    if not line_solver.is_line(blocks):
+        return False
+    return line_solver.coupling(blocks, 2 * np.pi * float(f.max())) <= LARGEST_COUPLING

@@ -25,9 +25,12 @@ class End:
     """One eliminated end. u_end = X u_next + Z V, with V (P,) the port voltages; all (n_f, ...).
 
     S (n_f, m, m) and b (n_f, m, P): what it adds to its neighbour's balance; c (n_f, P, m) and d (n_f, P, P): currents
-    of the ports at this end, I = c u_next + d V, exact for ports that are not driven.
+    of the ports at this end, I = c u_next + d V, exact for ports that are not driven. E (n_f, m, m): its own equations,
+    rows of reversible contacts and of absent fields replaced; own (n_f, m, m): its balances without the face.
     """
 
+    E: Complex
+    own: Complex
     X: Complex
     Z: Complex
     S: Complex
@@ -65,7 +68,7 @@ def eliminate_end(blocks: Blocks, node: int, face: int, omega: Array) -> End:
     silent = ~blocks.active[node] | ~(np.any(Ka != 0, axis=1) | np.any(Kb != 0, axis=1))
     S[:, silent], b[:, silent] = 0.0, 0.0
     c_out, d_out = _port_currents(contacts, own, source, Ka, Kb, X, Z, omega, blocks.n_ports)
-    return End(X, Z, S, b, c_out, d_out)
+    return End(E, own, X, Z, S, b, c_out, d_out)
 
 
 def _node_terms(blocks: Blocks, node: int, omega: Array) -> Complex:
