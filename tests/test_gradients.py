@@ -123,6 +123,52 @@ def test_line_plain_or_compiled_and_circuit_give_the_same(case: str, compiled: b
     assert np.max(np.abs(line.dZ - circuit.dZ) / size) < 5e-9
 
 
+def salt_system(p: Mapping[str, float]) -> mx.System:
+    return salt(p).system
+
+
+def doped(p: Mapping[str, float]) -> mx.System:
+    """Two electroneutral layers whose reference state depends on the parameters, blocking at one end: inventories."""
+    layers = []
+    for name, thickness in (("one", 2e-6), ("two", 3e-6)):
+        ion = mx.CarrierIn("vacancy", 2, p["c"], p["D"], thermodynamic_factor=1.3)
+        electron = mx.CarrierIn("electron", -1, p["n"] * (1 if name == "one" else 2), 3e-9)
+        layers.append(mx.ChargedLayer(name, thickness, (ion, electron)))
+    right = mx.Terminal("B", (mx.Contact("right", "electron", mx.Lumped(R=1e-4)),))
+    left = mx.Terminal("A", (mx.Contact("left", "electron", mx.Reversible()),))
+    return mx.build_system(mx.mixed_conductor(layers), mx.Wiring((left, right)), mesh=CELLS)
+
+
+FAMILIES: dict[str, tuple[mx.Family, dict[str, float]]] = {
+    "composite at rest": (mx.Family(composite), COMPOSITE),
+    "composite under voltage": (mx.Family(composite, lambda p: {"A": p["E"]}), {**COMPOSITE, "E": 0.11}),
+    "composite under current": (mx.Family(composite, currents=lambda p: {"A": 2.5e-3}), COMPOSITE),
+    "salt under bias": (mx.Family(salt_system, lambda p: {"A": 0.05}), CASES["salt under bias"][1]),
+    "inventory under bias": (
+        mx.Family(doped, lambda p: {"A": p["E"]}),
+        {"c": 700.0, "D": 2e-11, "n": 9.0, "E": 0.03},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAMILIES)
+def test_a_family_needs_no_second_state(case: str) -> None:
+    """Slopes of the state by the implicit function, several parameters moved at once: as if each were solved anew."""
+    family, parameters = FAMILIES[case]
+    found = gradients(family, parameters, FREQUENCY)
+    solved = gradients(lambda p: family(p), parameters, FREQUENCY, method="line")
+    np.testing.assert_allclose(found.Z, solved.Z, rtol=1e-12)
+    size = np.maximum(np.abs(solved.dZ), 1e-3 * np.abs(solved.Z) / solved.values[:, None])
+    assert np.max(np.abs(found.dZ - solved.dZ) / size) < 5e-8  # what the states that were solved anew are known to
+
+
+def test_parameters_that_share_no_equation_are_moved_together() -> None:
+    family = mx.Family(composite)
+    gradients(family, COMPOSITE, FREQUENCY[:1])
+    (colours,) = family.kept.values()
+    assert colours.groups == (("i0", "C", "sigma_ion", "sigma_eon"), ("L",))
+
+
 def test_scaling_of_a_spectrum_is_in_its_gradients() -> None:
     """Z of rails and an interface of degree -1 in all conductances and capacitances over w: Euler's theorem."""
     parameters = {"sigma_eon": 1.9, "sigma_ion": 0.3, "R": 0.01, "C": 0.2}
@@ -175,7 +221,7 @@ def test_what_cannot_be_asked_is_one_line() -> None:
         mesh = mx.Mesh(cells=cells)
         return mx.solve_steady(mx.build_system(mx.composite_electrode([layer]), mx.preset("battery"), mesh=mesh))
 
-    with pytest.raises(InputError, match="a small change of sigma_ion changes which equations"):
+    with pytest.raises(InputError, match="a small change of a parameter changes which equations"):
         gradients(own_grid, {"sigma_ion": 0.02}, FREQUENCY[:1])
     found = gradients(at_rest, COMPOSITE, FREQUENCY[:1])
     other = gradients(at_rest, {**COMPOSITE, "C": 0.2}, FREQUENCY[:1])

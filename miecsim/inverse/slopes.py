@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from miecsim.blocks import Blocks
 from miecsim.errors import InputError
+from miecsim.inverse.colours import Colours, Parts, PartsAt, colours_of, differences
+from miecsim.inverse.family import Family, Parameters, disturbed, left_over, moved_by, rest_of
+from miecsim.linearise import linearise
 from miecsim.solvers.adjoint import Adjoint, adjoint
 from miecsim.solvers.steady import OperatingPoint
-from miecsim.typing import Array, Complex
+from miecsim.typing import Array, Complex, Values
 
-STEP = 3e-4  # of a parameter, or of 1 where it is zero; the error of the rule is its fourth power
-RULE = ((1.0, 2 / 3), (2.0, -1 / 12))  # (steps, weight): f' = sum of weight (f(+) - f(-)) / step
-Build = Callable[[Mapping[str, float]], OperatingPoint]
+Build = Callable[[Parameters], OperatingPoint]
 
 
 @dataclass(frozen=True)
@@ -52,45 +54,86 @@ def by_line(
 ) -> tuple[Complex, Complex]:
     """Z (n_f,) and dZ/dp (n_p, n_f) of a line at frequencies f [Hz]; see `miecsim.inverse.gradients.gradients`.
     point: what `build` makes of the parameters, where it is known already; compiled: see `gradients`."""
-    omega = 2 * np.pi * f
-    blocks = (build(parameters) if point is None else point).small_signal.blocks
-    slopes = slopes_of(lambda p: build(p).small_signal.blocks, parameters, blocks, omega)
+    omega, point = 2 * np.pi * f, build(parameters) if point is None else point
+    blocks = point.small_signal.blocks
+    if isinstance(build, Family):
+        slopes = _of_family(build, parameters, point, omega)
+    else:
+        slopes = _read(differences(_checked(lambda p: build(p).small_signal.blocks, blocks, omega), parameters), blocks)
     found = adjoint(blocks, omega, compiled)
     return found.Z, change_of_Z(found, blocks, slopes, omega)
 
 
-def slopes_of(
-    blocks_at: Callable[[Mapping[str, float]], Blocks], parameters: Mapping[str, float], blocks: Blocks, omega: Array
-) -> Slopes:
-    """Derivatives by each parameter of the equations `blocks_at` its values, which are `blocks` at `parameters`, to the
-    fourth order of the step."""
-    parts = [_slope(blocks_at, parameters, name, blocks, omega) for name in parameters]
-    count = len(parts[0])
-    whole = [np.array([part[i] for part in parts]) for i in range(count)]
-    return _read(whole, blocks)
+def _checked(blocks_at: Callable[[Parameters], Blocks], blocks: Blocks, omega: Array) -> PartsAt:
+    """Parts of the equations at some parameters, which must be of the same make as `blocks`."""
+
+    def parts_at(values: Parameters) -> Parts:
+        moved = blocks_at(values)
+        _check_same(blocks, moved)
+        return _parts(moved, omega)
+
+    return parts_at
 
 
-def _slope(
-    blocks_at: Callable[[Mapping[str, float]], Blocks],
-    parameters: Mapping[str, float],
-    name: str,
-    blocks: Blocks,
-    omega: Array,
-) -> list[Complex | Array]:
-    h = STEP * (abs(parameters[name]) or 1.0)
-    total: list[Complex | Array] = []
-    for steps, weight in RULE:
-        for sign in (1.0, -1.0):
-            moved = blocks_at({**parameters, name: parameters[name] + sign * steps * h})
-            _check_same(blocks, moved, name)
-            parts = [sign * weight / h * part for part in _parts(moved, omega)]
-            total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
-    return total
+def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, omega: Array) -> Slopes:
+    """Along the state: at rest that of each system, else from the derivatives of the equations at one state."""
+    blocks = point.small_signal.blocks
+    if family.at_rest:
+
+        def resting(values: Parameters) -> Blocks:
+            system = family.system(values)
+            return linearise(system, *rest_of(system))
+
+        parts_at = _checked(resting, blocks, omega)
+        return _read(differences(parts_at, parameters, _colours(family, parts_at, parameters)), blocks)
+    demand = family.demand(point.system, parameters)
+
+    def standing(values: Parameters, at: OperatingPoint = point) -> Parts:
+        system = family.system(values)
+        moved = linearise(system, at.u, at.voltages)
+        _check_same(blocks, moved)
+        return left_over(at, demand, system, family.demand(system, values)) + _parts(moved, omega)
+
+    anywhere = partial(standing, at=disturbed(point))  # a state in which nothing vanishes by symmetry
+    parts = differences(standing, parameters, _colours(family, anywhere, parameters))
+    du, dV = moved_by(point, demand, parts[:3])
+    along = _along(point, du, dV, omega)
+    return _read([a + b for a, b in zip(parts[3:], along, strict=True)], blocks)
 
 
-def _parts(blocks: Blocks, omega: Array) -> list[Complex | Array]:
+def _colours(family: Family, parts_at: PartsAt, parameters: Parameters) -> Colours:
+    """Found once per family, where none of its parameters' entries happens to vanish."""
+    known = ("colours", *parameters)
+    if known not in family.kept:
+        family.kept[known] = colours_of(parts_at, parameters)
+    found: Colours = family.kept[known]
+    return found
+
+
+def _along(point: OperatingPoint, du: Array, dV: Array, omega: Array) -> Parts:
+    """What states that move by du (n_p, m, N) and dV (n_p, P) per unit of a parameter change in the equations."""
+    system = point.system
+    state_map = system.laws.state_map
+    size = np.full(point.u.shape, state_map.thermal_voltage)
+    for k, carrier in enumerate(state_map.carriers):
+        if carrier.stored:
+            size[k] = np.maximum(np.abs(point.u[k]), np.finfo(float).tiny)
+    out: list[Parts] = []
+    for du_p, dV_p in zip(du, dV, strict=True):
+        fastest = max(np.max(np.abs(du_p) / size, initial=0.0), np.max(np.abs(dV_p)) / state_map.thermal_voltage)
+        unit = 1.0 / fastest if fastest > 0 else 1.0
+
+        def parts_at(values: Parameters, du_p: Array = du_p, dV_p: Array = dV_p, unit: float = unit) -> Parts:
+            way = values["way"] * unit
+            return _parts(linearise(system, point.u + way * du_p, point.voltages + way * dV_p), omega)
+
+        out.append([part[0] / unit for part in differences(parts_at, {"way": 0.0})])
+    return [np.array(parts) for parts in zip(*out, strict=True)]
+
+
+def _parts(blocks: Blocks, omega: Array) -> Parts:
     """Everything that may depend on a parameter, in a fixed order; `_read` puts it back in its places."""
-    out: list[Complex | Array] = [blocks.K_left, blocks.K_right, blocks.S_g, blocks.S_c]
+    out: Parts = [blocks.K_left, blocks.K_right, blocks.S_g, blocks.S_c]
     for extra in blocks.extras:
         out += [extra.law(omega), extra.matrix]
     for j in blocks.junctions:
@@ -101,10 +144,10 @@ def _parts(blocks: Blocks, omega: Array) -> list[Complex | Array]:
     return out
 
 
-def _read(whole: Sequence[Complex | Array], blocks: Blocks) -> Slopes:
+def _read(whole: Sequence[Values], blocks: Blocks) -> Slopes:
     parts = iter(whole)
 
-    def take(n: int) -> tuple[Complex | Array, ...]:
+    def take(n: int) -> tuple[Values, ...]:
         return tuple(next(parts) for _ in range(n))
 
     K_left, K_right, S_g, S_c = take(4)
@@ -114,7 +157,7 @@ def _read(whole: Sequence[Complex | Array], blocks: Blocks) -> Slopes:
     return Slopes(K_left, K_right, S_g, S_c, extras, junctions, contacts)  # type: ignore[arg-type]
 
 
-def _check_same(blocks: Blocks, moved: Blocks, name: str) -> None:
+def _check_same(blocks: Blocks, moved: Blocks) -> None:
     """Whether two sets of equations are of the same make."""
     same = len(blocks.extras) == len(moved.extras) and len(blocks.junctions) == len(moved.junctions)
     same = same and len(blocks.contacts) == len(moved.contacts)
@@ -124,8 +167,8 @@ def _check_same(blocks: Blocks, moved: Blocks, name: str) -> None:
     same = same and all(a.strong == b.strong for a, b in zip(blocks.contacts, moved.contacts, strict=False))
     if not same:
         raise InputError(
-            f"gradients: a small change of {name} changes which equations there are; use a grid that does not depend "
-            "on it, and values at which nothing vanishes"
+            "gradients: a small change of a parameter changes which equations there are; use a grid that does not "
+            "depend on it, and values at which nothing vanishes"
         )
 
 
@@ -140,11 +183,11 @@ def change_of_Z(found: Adjoint, blocks: Blocks, slopes: Slopes, omega: Array) ->
     total = _product(slopes.K_left, fall, drop) + _product(slopes.K_left - slopes.K_right, fall, there)
     total += _product(slopes.S_g, v, x) + 1j * omega * _product(slopes.S_c, v, x)
     for extra, (law, matrix) in zip(blocks.extras, slopes.extras, strict=True):
-        at, own = (v[:, extra.nodes], x[:, extra.nodes]), extra.law(omega)
-        total += law * _product(extra.matrix[None], *at) + own * _product(matrix, *at)
+        ends = v[:, extra.nodes], x[:, extra.nodes]
+        total += law * _product(extra.matrix[None], *ends) + extra.law(omega) * _product(matrix, *ends)
     for j, (left_c, right_c, law, left_e, right_e) in zip(blocks.junctions, slopes.junctions, strict=True):
         at = (fall[:, j.faces], drop[:, j.faces]), (fall[:, j.faces], there[:, j.faces])
-        own = np.zeros(omega.size) if j.law is None else j.law(omega)
+        own = np.zeros(omega.size, dtype=complex) if j.law is None else j.law(omega)
         for factor, left, right in (
             (1j * omega, left_c, right_c),
             (law, j.left_e[None], j.right_e[None]),

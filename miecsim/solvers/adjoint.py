@@ -198,4 +198,4 @@ def _end(
 
 def _weight(contact: PortContact, omega: Array) -> Complex:
     """What a contact's row counts in the current of its port: 1, or i w where it is a charge."""
-    return 1j * omega if contact.charge_row else np.ones(omega.size, dtype=complex)
+    return np.asarray(1j * omega if contact.charge_row else np.ones(omega.size), dtype=complex)

@@ -20,15 +20,16 @@ def rest_point(system: System) -> OperatingPoint:
     the reference state is not one of rest.
     """
     u = rest_state(system)
-    voltages = _open_circuit(system, u)
+    voltages = rest_voltages(system, u)
     left = relative_residual(system, u, voltages)
     if left > AT_REST:
         raise InputError(f"rest: something flows in the reference state (a balance is off by {left:.1e})")
     return OperatingPoint(system, u, voltages, terminal_currents(system, u, voltages), "steady", left, 0)
 
 
-def _open_circuit(system: System, u: Array) -> Array:
-    """Voltage of every port at which none of its contacts drives a current, (P,)."""
+def rest_voltages(system: System, u: Array) -> Array:
+    """Voltage (P,) [V] of every port at which none of its contacts drives a current. Raises InputError as `rest_point`
+    does."""
     voltages = np.zeros(system.n_ports)
     for port in range(system.n_ports):
         wanted = [field_potential(system, u, p.row, p.nodes) - p.emf for p in system.ports if p.port == port]
