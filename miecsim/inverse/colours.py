@@ -56,7 +56,7 @@ def differences(parts_at: PartsAt, parameters: Mapping[str, float], colours: Col
     out: Parts = []
     for group in groups:
         steps = {name: step_of(parameters[name]) for name in group}
-        total = _difference(parts_at, parameters, steps)
+        total = difference(parts_at, parameters, steps)
         if not out:
             out = [np.zeros((len(place), *part.shape), dtype=part.dtype) for part in total]
         for name, step in steps.items():
@@ -66,7 +66,7 @@ def differences(parts_at: PartsAt, parameters: Mapping[str, float], colours: Col
     return out
 
 
-def _difference(parts_at: PartsAt, parameters: Mapping[str, float], steps: Mapping[str, float]) -> Parts:
+def difference(parts_at: PartsAt, parameters: Mapping[str, float], steps: Mapping[str, float]) -> Parts:
     """What a step of all these parameters changes, to first order."""
     total: Parts = []
     for count, weight in RULE:

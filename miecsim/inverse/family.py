@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from miecsim.inverse.colours import Colours, PartsAt, colours_of, differences
 from miecsim.solvers.bordered import Border, Load, bordered_solve, correction_basis
 from miecsim.solvers.floating import inventories
 from miecsim.solvers.newton import Demand
@@ -98,3 +99,41 @@ def disturbed(point: OperatingPoint) -> OperatingPoint:
         row += 0.01 * random.uniform(-1, 1, row.size) * (row if stored else state_map.thermal_voltage)
     voltages = point.voltages + state_map.thermal_voltage * random.uniform(-1, 1, point.voltages.size)
     return replace(point, u=u, voltages=voltages)
+
+
+def along(family: Family, parameters: Parameters, point: OperatingPoint) -> Callable[[Parameters], OperatingPoint]:
+    """Operating points at parameters beside those of `point`, right to first order, without solving for them."""
+
+    def with_state(system: System, u: Array, V: Array) -> OperatingPoint:
+        return replace(point, system=system, u=u, voltages=V)
+
+    if family.at_rest:
+
+        def resting(values: Parameters) -> OperatingPoint:
+            system = family.system(values)
+            return with_state(system, *rest_of(system))
+
+        return resting
+    demand = family.demand(point.system, parameters)
+
+    def left(values: Parameters) -> list[Array]:
+        system = family.system(values)
+        return left_over(point, demand, system, family.demand(system, values))
+
+    du, dV = moved_by(point, demand, differences(left, parameters))
+
+    def moved(values: Parameters) -> OperatingPoint:
+        way = np.array([values[name] - parameters[name] for name in parameters])
+        u, V = (still + np.tensordot(way, slope, 1) for still, slope in ((point.u, du), (point.voltages, dV)))
+        return with_state(family.system(values), u, V)
+
+    return moved
+
+
+def colours_in(family: Family, parts_at: PartsAt, parameters: Parameters) -> Colours:
+    """Which parameters may be moved together; found once per family."""
+    known = ("colours", *parameters)
+    if known not in family.kept:
+        family.kept[known] = colours_of(parts_at, parameters)
+    found: Colours = family.kept[known]
+    return found

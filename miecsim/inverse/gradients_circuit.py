@@ -7,14 +7,14 @@ lambda those of the circuit with every source turned round (the adjoint),
 
 with lambda_e the adjoint voltage across the element and v_e the voltage that drives it (Tellegen's theorem in its
 adjoint form: Director and Rohrer 1969). Two solves a frequency serve any number of parameters. dy_e/dp is taken along
-the operating point, u(p): every state that the parameter moves is solved again, so that what Z owes to a shifted
-steady state is in it. Differences are those of the elements, four points by Richardson's rule, and not of Z: an element
-moves by its own parameter alone, and its difference keeps ten digits.
+the operating point, u(p), so that what Z owes to a shifted steady state is in it. Differences are those of the
+elements, four points by Richardson's rule, and not of Z: an element moves by its own parameter alone, and its
+difference keeps ten digits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,27 +22,41 @@ from miecsim.circuit.extract import netlist_of
 from miecsim.circuit.netlist import Elements, Netlist
 from miecsim.circuit.nodal import element_voltage, solve, solve_adjoint
 from miecsim.errors import InputError
+from miecsim.inverse.colours import Parts, difference, step_of
+from miecsim.inverse.family import Family, Parameters, along, colours_in
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array, Complex
 
-STEP = 1e-3  # of a parameter, or of 1 where it is zero; the error of the rule is its fourth power
-Build = Callable[[Mapping[str, float]], OperatingPoint]
+Build = Callable[[Parameters], OperatingPoint]
 
 
 def by_circuit(
-    build: Build, parameters: Mapping[str, float], f: Array, point: OperatingPoint | None = None
+    build: Build, parameters: Parameters, f: Array, point: OperatingPoint | None = None
 ) -> tuple[Complex, Complex]:
     """Z (n_f,) and dZ/dp (n_p, n_f) at frequencies f [Hz]; see `miecsim.inverse.gradients.gradients`. point: what
     `build` makes of the parameters, where it is known already."""
-    omega, circuit = 2 * np.pi * f, netlist_of(build(parameters) if point is None else point)
+    point = build(parameters) if point is None else point
+    omega, circuit = 2 * np.pi * f, netlist_of(point)
     response = solve(circuit, f)
     adjoint = response if circuit.reciprocal else solve_adjoint(circuit, f)
     pairs = [element_voltage(group, adjoint.voltage) * _driving(group, response.voltage) for group in circuit.elements]
+    beside = along(build, parameters, point) if isinstance(build, Family) else build
+
+    def elements_at(values: Parameters) -> Parts:
+        moved = netlist_of(beside(values))
+        _check_same(circuit, moved)
+        return [group.admittance(omega) for group in moved.elements]
+
     out = np.zeros((len(parameters), f.size), dtype=complex)
-    for i, name in enumerate(parameters):
-        slopes = _slopes(build, parameters, name, circuit, omega)
-        for pair, slope in zip(pairs, slopes, strict=True):
-            out[i] -= np.sum(pair * slope, axis=1)
+    colours = colours_in(build, elements_at, parameters) if isinstance(build, Family) and build.at_rest else None
+    for group in [(name,) for name in parameters] if colours is None else colours.groups:
+        steps = {name: step_of(parameters[name]) for name in group}
+        slopes = difference(elements_at, parameters, steps)
+        for name, step in steps.items():
+            i = list(parameters).index(name)
+            for k, (pair, slope) in enumerate(zip(pairs, slopes, strict=True)):
+                own = slope if colours is None else np.where(colours.own[name][k], slope, 0.0)
+                out[i] -= np.sum(pair * own, axis=1) / step
     return response.Z, out
 
 
@@ -53,23 +67,7 @@ def _driving(group: Elements, voltage: Complex) -> Complex:
     return np.asarray(voltage[:, group.control_plus] - voltage[:, group.control_minus])
 
 
-def _slopes(build: Build, parameters: Mapping[str, float], name: str, circuit: Netlist, omega: Array) -> list[Complex]:
-    """dy/dp (n_f, n) of the elements of each group, to the fourth order of the step."""
-    step = STEP * (abs(parameters[name]) or 1.0)
-
-    def difference(h: float) -> list[Complex]:
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = netlist_of(build({**parameters, name: parameters[name] + sign * h}))
-            _check_same(circuit, moved, name)
-            ends.append([group.admittance(omega) for group in moved.elements])
-        return [(above - below) / (2 * h) for above, below in zip(*ends, strict=True)]
-
-    coarse, fine = difference(step), difference(step / 2)
-    return [(4 * near - far) / 3 for near, far in zip(fine, coarse, strict=True)]
-
-
-def _check_same(circuit: Netlist, moved: Netlist, name: str) -> None:
+def _check_same(circuit: Netlist, moved: Netlist) -> None:
     """Whether two circuits have the same elements between the same nodes."""
     same = circuit.n_nodes == moved.n_nodes and len(circuit.elements) == len(moved.elements)
     for one, other in zip(circuit.elements, moved.elements, strict=False):
@@ -77,6 +75,6 @@ def _check_same(circuit: Netlist, moved: Netlist, name: str) -> None:
         same = same and one.kind == other.kind and all(np.array_equal(a, b) for a, b in ends)
     if not same:
         raise InputError(
-            f"gradients: a small change of {name} changes which elements there are; use a grid that does not depend on "
-            "it, and values at which nothing vanishes"
+            "gradients: a small change of a parameter changes which elements there are; use a grid that does not "
+            "depend on it, and values at which nothing vanishes"
         )

@@ -18,8 +18,8 @@ import numpy as np
 
 from miecsim.blocks import Blocks
 from miecsim.errors import InputError
-from miecsim.inverse.colours import Colours, Parts, PartsAt, colours_of, differences
-from miecsim.inverse.family import Family, Parameters, disturbed, left_over, moved_by, rest_of
+from miecsim.inverse.colours import Parts, PartsAt, differences
+from miecsim.inverse.family import Family, Parameters, colours_in, disturbed, left_over, moved_by, rest_of
 from miecsim.linearise import linearise
 from miecsim.solvers.adjoint import Adjoint, adjoint
 from miecsim.solvers.steady import OperatingPoint
@@ -85,7 +85,7 @@ def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, om
             return linearise(system, *rest_of(system))
 
         parts_at = _checked(resting, blocks, omega)
-        return _read(differences(parts_at, parameters, _colours(family, parts_at, parameters)), blocks)
+        return _read(differences(parts_at, parameters, colours_in(family, parts_at, parameters)), blocks)
     demand = family.demand(point.system, parameters)
 
     def standing(values: Parameters, at: OperatingPoint = point) -> Parts:
@@ -95,19 +95,9 @@ def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, om
         return left_over(at, demand, system, family.demand(system, values)) + _parts(moved, omega)
 
     anywhere = partial(standing, at=disturbed(point))  # a state in which nothing vanishes by symmetry
-    parts = differences(standing, parameters, _colours(family, anywhere, parameters))
+    parts = differences(standing, parameters, colours_in(family, anywhere, parameters))
     du, dV = moved_by(point, demand, parts[:3])
-    along = _along(point, du, dV, omega)
-    return _read([a + b for a, b in zip(parts[3:], along, strict=True)], blocks)
-
-
-def _colours(family: Family, parts_at: PartsAt, parameters: Parameters) -> Colours:
-    """Found once per family, where none of its parameters' entries happens to vanish."""
-    known = ("colours", *parameters)
-    if known not in family.kept:
-        family.kept[known] = colours_of(parts_at, parameters)
-    found: Colours = family.kept[known]
-    return found
+    return _read([a + b for a, b in zip(parts[3:], _along(point, du, dV, omega), strict=True)], blocks)
 
 
 def _along(point: OperatingPoint, du: Array, dV: Array, omega: Array) -> Parts:

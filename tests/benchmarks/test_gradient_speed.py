@@ -1,0 +1,84 @@
+"""What all derivatives of a spectrum cost together, in compiled spectra of the same operating point.
+
+Only ratios of times taken in one run are asserted, each the best of several, the contenders taking turns. A compiled
+spectrum is `impedance(point, frequency, method="compiled")` of a solved point; the ratio to its bare kernel is told,
+too. Finite differences of Z would cost two states and two spectra for each parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from stopwatch import shortest
+
+import miecsim as mx
+from miecsim.constants import thermal_voltage
+from miecsim.inverse.slopes import by_line
+from miecsim.solvers import line
+
+FREQUENCY = np.logspace(-2, 6, 60)
+V_T = thermal_voltage(298.15)
+
+
+def composite(zones: int) -> tuple[mx.Family, dict[str, float]]:
+    """Five parameters in each of some zones of a cathode, at rest."""
+
+    def system(p: Mapping[str, float]) -> mx.System:
+        layers = [
+            mx.CompositeLayer(
+                f"zone{z}",
+                71e-6 / zones,
+                p[f"sigma_ion {z}"],
+                p[f"sigma_eon {z}"],
+                mx.ButlerVolmer(p[f"i0 {z}"], V_T, 0.4, p[f"C {z}"]),
+                p[f"a {z}"],
+            )
+            for z in range(zones)
+        ]
+        mesh = mx.Mesh(cells=200 // zones)
+        return mx.build_system(mx.composite_electrode(layers), mx.preset("battery"), area=3e-5, mesh=mesh)
+
+    means = {"sigma_ion": 0.021, "sigma_eon": 0.4, "i0": 1.7, "C": 0.13, "a": 3e5}
+    return mx.Family(system), _spread(means, zones)
+
+
+def salt(zones: int) -> tuple[mx.Family, dict[str, float]]:
+    """Nernst-Planck-Poisson at a bias that depletes, three parameters in each of some zones, and the bias itself."""
+
+    def system(p: Mapping[str, float]) -> mx.System:
+        layers = []
+        for z in range(zones):
+            ions = (mx.CarrierIn("cation", 1, 4.0, p[f"D+ {z}"]), mx.CarrierIn("anion", -1, 4.0, p[f"D- {z}"]))
+            layers.append(mx.ChargedLayer(f"zone{z}", 3e-7 / zones, ions, permittivity=p[f"eps {z}"]))
+        model = mx.nernst_planck_poisson(layers)
+        return mx.build_system(model, mx.metal_plates(("cation",)), mesh=mx.Mesh(cells=200 // zones))
+
+    values = _spread({"D+": 3e-12, "D-": 7e-12, "eps": 3e-10}, zones)
+    return mx.Family(system, lambda p: {"A": p["bias"]}), {**values, "bias": 0.05}
+
+
+def _spread(means: Mapping[str, float], zones: int) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    return {f"{name} {z}": mean * float(rng.uniform(0.8, 1.2)) for z in range(zones) for name, mean in means.items()}
+
+
+@pytest.mark.parametrize(("make", "zones", "limit"), [(composite, 2, 30), (composite, 10, 40), (salt, 3, 30)])
+def test_all_derivatives_cost_a_few_spectra(make, zones, limit, record_property):  # type: ignore[no-untyped-def]
+    family, values = make(zones)
+    point = family(values)
+    omega, blocks = 2 * np.pi * FREQUENCY, point.small_signal.blocks
+    ready = line.prepare(blocks, omega, [0])
+    together, spectrum, kernel = shortest(
+        [
+            lambda: by_line(family, values, FREQUENCY, point, True),
+            lambda: mx.impedance(point, FREQUENCY, method="compiled"),
+            lambda: line.port_response(ready, [0], True),
+        ]
+    )
+    told = f"{make.__name__}: {len(values)} parameters cost {together / spectrum:.1f} compiled spectra"
+    told += f" ({together * 1e3:.1f} ms; {together / kernel:.0f} bare kernels)"
+    print(told)
+    record_property("cost", told)
+    assert together < limit * spectrum, told
