@@ -1,8 +1,10 @@
-"""`miecsim sweep`: every point of a case's [sweep], on all cores, and the index, figures and page of them."""
+"""`miecsim sweep`: every point of a case's [sweep], on all cores or a cluster, and the index, figures and page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -11,26 +13,50 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from miecsim.case import load_case
 from miecsim.case.load import Case
-from miecsim.errors import CheckError, InterruptedRunError, SolveError
+from miecsim.errors import CheckError, InputError, InterruptedRunError, SolveError
+from miecsim.sweep.cluster import Solver, on_dask
+from miecsim.sweep.collect import collect
 from miecsim.sweep.expand import LIST, SCRIPT, expand
-from miecsim.sweep.index import DONE, FAILED, Index
+from miecsim.sweep.index import DONE, FAILED, WAITING, Index
 from miecsim.sweep.run import run_sweep
+from miecsim.sweep.slurm import on_slurm, slurm_of
 from miecsim.sweep.solve import Job
 
+LOGS = "slurm"  # folder of what jobs say, beside the points
 
-def sweep_command(
-    directory: Path, overrides: list[str], out: Path | None, workers: int | None, cases: Path | None
-) -> None:
+
+@dataclass(frozen=True)
+class Options:
+    """What `miecsim sweep` was asked beside the case; None and False where it was not."""
+
+    out: Path | None = None
+    workers: int | None = None
+    expand: Path | None = None
+    collect: Path | None = None
+    dask: str | None = None
+    slurm: str | None = None
+    force: bool = False
+
+
+def sweep_command(directory: Path, overrides: list[str], options: Options) -> None:
     """Solve the points that have no result yet; SolveError where points failed, CheckError where a check did."""
     console = Console()
+    _refuse_conflicts(options)
     case = load_case(directory, overrides)
-    if cases is not None:
-        found = expand(case, cases)
-        console.print(f"{len(found)} cases in {cases}, listed in {LIST}; {SCRIPT} runs them under SLURM.")
+    if options.expand is not None:
+        cases = expand(case, options.expand)
+        console.print(f"{len(cases)} cases in {options.expand}, listed in {LIST}; {SCRIPT} runs them under SLURM.")
         return
     home = directory if directory.is_dir() else directory.parent
-    folder = out or home / "results" / "sweep"
-    index = _run(case, folder, workers, console)
+    folder = options.out or home / "results" / "sweep"
+    if options.collect is not None:
+        index, count = collect(case, options.collect, folder)
+        console.print(
+            f"{count} results of {options.collect} copied; {index.status.count(WAITING)} points have none yet."
+        )
+    else:
+        with _solver(options, folder, console) as solver:
+            index = _run(case, folder, options, solver, console)
     from miecsim.report.sweep_page import write_page
 
     page = write_page(folder, index)
@@ -39,7 +65,34 @@ def sweep_command(
     refuse_failed(case, index)
 
 
-def _run(case: Case, folder: Path, workers: int | None, console: Console) -> Index:
+def _refuse_conflicts(options: Options) -> None:
+    """InputError where two options exclude each other."""
+    where = {"--expand": options.expand, "--collect": options.collect, "--dask": options.dask, "--slurm": options.slurm}
+    given = [name for name, value in where.items() if value is not None]
+    if given and options.workers is not None:
+        given.append("--workers")
+    if options.force and given[:1] in (["--expand"], ["--collect"]):
+        given.append("--force")
+    if len(given) > 1:
+        raise InputError(f"sweep: read {' and '.join(given)}; expected one of them")
+
+
+@contextmanager
+def _solver(options: Options, folder: Path, console: Console) -> Iterator[Solver | None]:
+    """What solves the points on a cluster; None for the processes of this machine."""
+    if options.dask is not None:
+        with on_dask(options.dask) as solver:
+            yield solver
+    elif options.slurm is not None:
+        logs = folder / LOGS
+        with on_slurm(slurm_of(options.slurm), logs) as solver:
+            console.print(f"Jobs wait in the queue of SLURM; what they say is in {logs}.")
+            yield solver
+    else:
+        yield None
+
+
+def _run(case: Case, folder: Path, options: Options, solver: Solver | None, console: Console) -> Index:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True) as progress:
         total = 1 if case.sweep is None else _count(case)
@@ -51,7 +104,7 @@ def _run(case: Case, folder: Path, workers: int | None, console: Console) -> Ind
                 progress.console.print(f"failed: {escape(_told(job.settings))}: {escape(reason)}", highlight=False)
 
         try:
-            return run_sweep(case, folder, workers, tell)
+            return run_sweep(case, folder, options.workers, tell, solver=solver, force=options.force)
         except KeyboardInterrupt:
             raise InterruptedRunError(
                 f"{folder}: what is solved is kept, and the same command goes on from it"

@@ -7,14 +7,19 @@ from the files before and from nothing else.
 
 from __future__ import annotations
 
+from miecsim.sweep.cluster import on_dask
 from miecsim.sweep.index import Index, read_index, write_index
 from miecsim.sweep.plan import Plan, Point, plan_of, points_of, read_plan
 from miecsim.sweep.run import run_sweep
+from miecsim.sweep.slurm import Slurm, on_slurm
 
 __all__ = [
     "Index",
     "Plan",
     "Point",
+    "Slurm",
+    "on_dask",
+    "on_slurm",
     "plan_of",
     "points_of",
     "read_index",

@@ -4,33 +4,51 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from miecsim.case.load import Case
 from miecsim.errors import InputError
+from miecsim.sweep.cluster import Solver
 from miecsim.sweep.found import Found
 from miecsim.sweep.index import Index, read_index, write_index
 from miecsim.sweep.plan import POINTS, Point, plan_of, points_of, write_plan
-from miecsim.sweep.solve import Job, result_of, write_failure
+from miecsim.sweep.solve import Job, failure_of, result_of, write_failure
 from miecsim.sweep.workers import solve_all
+
+OLD = 3600.0  # s, after which a file that another machine began to write is one that it will not finish
 
 Tell = Callable[[int, Job | None, str], None]  # (points that are finished, the last of them, why it failed)
 
 
-def run_sweep(case: Case, folder: Path, workers: int | None = None, tell: Tell | None = None) -> Index:
+def run_sweep(
+    case: Case,
+    folder: Path,
+    workers: int | None = None,
+    tell: Tell | None = None,
+    *,
+    solver: Solver | None = None,
+    force: bool = False,
+) -> Index:
     """Solve every point of the sweep of `case` that has no result in `folder`, in `workers` processes (default: one for
-    each core), and write the index.
+    each core), or by `solver` (of `on_dask` or `on_slurm`), and write the index.
 
     A point that failed before is tried again. What a killed run has left is gone on with: a result is whole or not
-    there. Raises InputError where the sweep has no points, or no point that can be read.
+    there. With `force` the results of all points are removed first, so that each is solved again. Raises InputError
+    where the sweep has no points, or no point that can be read.
     """
     if workers is not None and workers < 1:
         raise InputError(f"--workers: read {workers}; expected 1 or more processes")
     points = points_of(case)
     place = folder / POINTS
     place.mkdir(parents=True, exist_ok=True)
-    _remove_halves(place)
+    tidy = _remove_halves if solver is None else _remove_old_halves
+    tidy(place)
+    for point in points if force else ():
+        result_of(place, point.hash).unlink(missing_ok=True)
+        failure_of(place, point.hash).unlink(missing_ok=True)
     write_plan(folder, plan_of(case, points))
     jobs = [_job(point, case.file, place) for point in points if not result_of(place, point.hash).exists()]
     refused = {point.hash: point.refused for point in points if point.refused}
@@ -43,13 +61,13 @@ def run_sweep(case: Case, folder: Path, workers: int | None = None, tell: Tell |
             done += 1
             report(done, job, write_failure(job, refused[job.hash]))
         todo = [job for job in jobs if job.hash not in refused]
-        for job, reason, found in solve_all(todo, workers or cores()):
+        for job, reason, found in solver(todo) if solver else solve_all(todo, workers or cores()):
             if found is not None:
                 known[job.hash] = found
             done += 1
             report(done, job, reason)
     finally:
-        _remove_halves(place)
+        tidy(place)
         index = read_index(folder, known)
         write_index(folder, index)
     return index
@@ -70,6 +88,14 @@ def _remove_halves(place: Path) -> None:
         found = re.fullmatch(r"\..*\.(\d+)\.[0-9a-f]+\.tmp", path.name)
         if found and not _lives(int(found[1])):
             path.unlink(missing_ok=True)
+
+
+def _remove_old_halves(place: Path) -> None:
+    """Remove temporary files that are old: which processes live on other machines is not known here."""
+    for path in place.glob(".*.tmp"):
+        with suppress(FileNotFoundError):  # finished meanwhile
+            if path.stat().st_mtime < time.time() - OLD:
+                path.unlink()
 
 
 def _lives(process: int) -> bool:
