@@ -36,6 +36,7 @@ OPTIONAL = (
     "reference_plane",
     "set",
     "attribution",
+    "relaxation",
     "bias",
     "thermodynamic_factor",
     "how",

@@ -246,6 +246,7 @@ class Study:
     reference_planes: tuple[ReferencePlane, ...]
     overrides: tuple[str, ...]  # dotted keys that this study sets
     attribution: bool = False  # whether Z is divided among processes, layers and places
+    relaxation: bool = False  # whether the relaxation times of Z are found, and who owns them
     bias: Bias | None = None  # None: at rest
     method: str = "auto"  # how the spectrum is solved, see solvers.impedance
     tolerance: float | None = None  # of a reduced spectrum

@@ -18,8 +18,8 @@ _GRID = {"coordinates": "cartesian", "grading": 1.0, "lateral_cells": 4}
 def with_defaults(raw: Raw) -> Raw:
     """A copy of a valid case in which every optional key that has a default is written out.
 
-    It is without its sweep, of which one run knows nothing."""
-    result = copy.deepcopy({name: value for name, value in raw.items() if name != "sweep"})
+    It is without its sweep and its fit, of which one run knows nothing."""
+    result = copy.deepcopy({name: value for name, value in raw.items() if name not in ("sweep", "fit")})
     if "grid" in result:
         _grid(result["grid"])
     measured = [item for word in MEASURED for item in result.get(word, ())]
@@ -36,6 +36,7 @@ def with_defaults(raw: Raw) -> Raw:
         result["electrolyte"].setdefault("thermodynamic_factor", 1.0)
     for study in result.get("study", ()):
         study.setdefault("attribution", False)
+        study.setdefault("relaxation", False)
         study.setdefault("method", "auto")
     for experiment in result.get("experiment", ()):
         for name, value in defaults_of(TECHNIQUES[experiment["technique"]].parameters).items():

@@ -42,6 +42,7 @@ class _StudyTable(Row):
     terminal: Raw | None = key(TERMINAL, default=None)
     link: Raw | None = key(LINK, default=None)
     attribution: bool = key(FLAG, default=False)
+    relaxation: bool = key(FLAG, default=False)
     reference_plane: Raw | None = key(REFERENCE_PLANE, default=None)
     bias: Raw | None = key(BIAS, default=None)
     method: str = key(choice(*METHODS), default="auto")
@@ -123,6 +124,8 @@ def read_studies(raw: Raw, problems: Problems, view_of: Callable[[Raw], View]) -
         _check_profiles(item, found.profiles, frequency, at, problems)
         measured = (frequency, found.profiles, found.reference)
         listed = (wires.links, wires.planes, tuple(found.set or ()))
-        own = (found.name, found.terminals, wires.terminals, *measured, *listed, found.attribution, bias)
-        result.append(Study(*own, method=found.method, tolerance=found.tolerance))
+        if found.relaxation and bias is not None:
+            problems.add(join_key(at, "relaxation"), "true beside a bias", "relaxation times at rest")
+        own = (found.name, found.terminals, wires.terminals, *measured, *listed, found.attribution, found.relaxation)
+        result.append(Study(*own, bias, method=found.method, tolerance=found.tolerance))
     return tuple(result)

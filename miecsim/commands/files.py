@@ -32,6 +32,7 @@ from miecsim.results import RunRecord, StudyRecord, layer_spans, write_result, w
 
 # Spectra whose widths differ by more are drawn on a Nyquist plot each.
 LARGEST_RATIO = 12.0
+FEWEST_POINTS = 6  # of a spectrum whose distribution of relaxation times is drawn
 
 
 def write_all(record: RunRecord, folder: Path) -> list[Path]:
@@ -59,6 +60,7 @@ def figures_of(record: RunRecord) -> dict[str, Callable[[], Figure]]:
             figures[f"{study.name}_planes"] = partial(plane_parts, study)
         if study.attribution is not None:
             figures |= _figures_of_parts(study, spans)
+        figures |= _figures_of_poles(study)
         if pictured:
             figures |= _figures_of_picture(record, study)
         elif not any(_same_state(study, earlier) for earlier in record.studies[:i]):
@@ -102,6 +104,14 @@ def _figures_of_parts(study: StudyRecord, spans: list[tuple[str, float, float]])
     if len(spans) > 1:
         figures[f"{study.name}_parts_by_layer"] = partial(parts_stacked, study, by="layer")
     return figures
+
+
+def _figures_of_poles(study: StudyRecord) -> dict[str, Callable[[], Figure]]:
+    if study.poles is None or not study.poles.tau.size or study.frequency.size < FEWEST_POINTS:
+        return {}
+    from miecsim.plot.relaxation import relaxation_of_study
+
+    return {f"{study.name}_relaxation": partial(relaxation_of_study, study)}
 
 
 def _figures_of_picture(record: RunRecord, study: StudyRecord) -> dict[str, Callable[[], Figure]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from miecsim.results.records import AttributionRecord, GridRecord, Quantity, Run
 from miecsim.results.technique import read_experiments
 from miecsim.results.write import FORMAT
 from miecsim.typing import Array, Complex
+
+if TYPE_CHECKING:
+    from miecsim.inverse.poles import Poles
 
 
 def read_result(path: str | Path) -> RunRecord:
@@ -84,12 +87,30 @@ def _study(file: Any, name: str) -> StudyRecord:
         solver={key: _attribute(value) for key, value in file[f"meta/solver/{name}"].attrs.items()},
         fields={key: (_real(values), str(values.attrs["units"])) for key, values in fields.items()},
         attribution=_attribution(group["attribution"]) if "attribution" in group else None,
+        poles=_poles(group["poles"]) if "poles" in group else None,
     )
 
 
 def _attribution(group: Any) -> AttributionRecord:
     parts = [{key: _complex(values) for key, values in group.get(k, {}).items()} for k in ("process", "layer", "along")]
     return AttributionRecord(parts[0], parts[1], _real(group["edges"]), parts[2])
+
+
+def _poles(group: Any) -> Poles:
+    from miecsim.inverse.poles import Poles  # the solvers are not light
+
+    return Poles(
+        tau=_real(group["tau"]),
+        R=_real(group["R"]),
+        R_inf=float(group["R_inf"][()]),
+        C_dc=float(group["C_dc"][()]),
+        shares=_real(group["shares"]),
+        storage=_real(group["storage"]),
+        processes=tuple(group["process"].asstr()[()]),
+        unit=str(group["R"].attrs["units"]),
+        exact=bool(group.attrs["exact"]),
+        ladder_error=float(group.attrs["ladder_error"]),
+    )
 
 
 def _grid(group: Any) -> GridRecord:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from miecsim.techniques.record import TechniqueRecord
 from miecsim.typing import Array, Complex, Ints
+
+if TYPE_CHECKING:  # the solvers are not light
+    from miecsim.inverse.poles import Poles
 
 # Unit of Z: of a sample with a stated area, or of one taken per area.
 Z_UNITS = ("ohm", "ohm m^2")
@@ -63,6 +66,7 @@ class StudyRecord:
     solver: Mapping[str, str | float]
     fields: Mapping[str, tuple[Array, str]] = field(default_factory=dict)  # each ((n_cells,), unit), on the grid
     attribution: AttributionRecord | None = None
+    poles: Poles | None = None  # relaxation times of Z, at rest
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
     /impedance/<study>/            frequency [Hz]; Z (complex), Z_real, Z_imag; Z_matrix; Z_reference
         reference/<name>           closed forms, complex, with their largest relative error as an attribute
         attribution/               edges [m]; process/<name>, layer/<name> (complex parts of Z), along/<process>
+        poles/                     tau [s], R, R_inf, C_dc; process; shares, storage (pole, process)
         profiles/                  profile_frequency [Hz], position [m], <rail> (complex, V per V applied)
         summary/<figure>           scalars with unit and note
     /technique/<experiment>/       conservation; remarks; <table>/<column>, one row for each of the table's first column
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +40,9 @@ from miecsim.results.records import (
 from miecsim.results.summary import to_json
 from miecsim.results.technique import check_experiment, write_experiment
 from miecsim.results.vtkhdf import write_vtkhdf
+
+if TYPE_CHECKING:
+    from miecsim.inverse.poles import Poles
 
 FORMAT = 1  # raised when a reader of an older version could no longer read the file
 
@@ -92,6 +96,10 @@ def check_study(study: StudyRecord, n_cells: int) -> None:
         parts, intervals = study.attribution, study.attribution.edges.size - 1
         shapes |= {f"part {k}": (v.shape, (n_f,)) for k, v in (*parts.processes.items(), *parts.layers.items())}
         shapes |= {f"parts of {k} along x": (v.shape, (n_f, intervals)) for k, v in parts.along.items()}
+    if study.poles is not None:
+        n_k, of_each = study.poles.tau.size, (study.poles.tau.size, len(study.poles.processes))
+        shapes["R of the poles"] = study.poles.R.shape, (n_k,)
+        shapes |= {f"{k} of the poles": (getattr(study.poles, k).shape, of_each) for k in ("shares", "storage")}
     for what, (read, expected) in shapes.items():
         if read != expected:
             raise InputError(f"study {study.name}: {what} has shape {read}, expected {expected}")
@@ -120,6 +128,8 @@ def _write_study(group: Any, study: StudyRecord) -> None:
         put(group_in(group, "reference"), name, values, study.unit, [frequency], max_relative_error=errors[name][0])
     if study.attribution is not None:
         _write_attribution(group_in(group, "attribution"), study.attribution, study.unit, frequency)
+    if study.poles is not None:
+        _write_poles(group_in(group, "poles"), study.poles)
     _write_profiles(group_in(group, "profiles"), study)
     _write_figures(group_in(group, "summary"), study.summary)
 
@@ -132,6 +142,16 @@ def _write_attribution(group: Any, parts: AttributionRecord, unit: str, frequenc
             put(group_in(group, kind), name, part, unit, [frequency])
     for name, part in parts.along.items():
         put(group_in(group, "along"), name, part, unit, [frequency, middle])
+
+
+def _write_poles(group: Any, poles: Poles) -> None:
+    tau, process = scale(group, "tau", poles.tau, "s"), scale(group, "process", poles.processes)
+    put(group, "R", poles.R, poles.unit, [tau])
+    put(group, "R_inf", poles.R_inf, poles.unit)
+    put(group, "C_dc", poles.C_dc, "F" if poles.unit == "ohm" else "F/m^2")
+    put(group, "shares", poles.shares, "1", [tau, process])
+    put(group, "storage", poles.storage, "1", [tau, process])
+    group.attrs["exact"], group.attrs["ladder_error"] = poles.exact, poles.ladder_error
 
 
 def _write_profiles(group: Any, study: StudyRecord) -> None:

@@ -15,6 +15,7 @@ from miecsim.case.load import Case
 from miecsim.circuit.attribution import attribute
 from miecsim.circuit.extract import netlist_of
 from miecsim.errors import InputError, SolveError
+from miecsim.inverse.poles import model_poles
 from miecsim.results import (
     AttributionRecord,
     ExperimentRecord,
@@ -149,8 +150,13 @@ def _run_study(
     if study.attribution and _finite(spectrum):
         step("attribution", 0.75)
         parts = _attribution(point, frequency)
+    poles = None
+    if study.relaxation and _finite(spectrum):
+        step("relaxation times", 0.85)
+        band = float(frequency.min()), float(frequency.max())
+        poles = model_poles(netlist_of(point), *band, dimension=system.grid.dim)
     step("reference", 0.9)
-    return replace(_record(case, study, point, spectrum, profile), attribution=parts), system
+    return replace(_record(case, study, point, spectrum, profile), attribution=parts, poles=poles), system
 
 
 def _finite(spectrum: Spectrum) -> bool:

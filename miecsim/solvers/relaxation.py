@@ -43,8 +43,16 @@ class Relaxations:
 def relaxations(A: Array, B: Array, b: Array, anchor: float) -> Relaxations:
     """Poles of b^T (A^T A + i w B^T B)^-1 b, A (k, n), B (l, n), b (n,); anchor [rad/s]: a frequency amid those asked.
 
+    Times more than 14 decades from 1/anchor count as 0 or infinite.
+    """
+    return modes(A, B, b, anchor)[0]
+
+
+def modes(A: Array, B: Array, b: Array, anchor: float) -> tuple[Relaxations, Array]:
+    """`relaxations`, and x (n, poles): the shape that decays with each of them, A^T A x = B^T B x/tau.
+
     In a basis that makes A^T A + anchor B^T B the identity both are diagonal, with shares 1 - gamma and gamma:
-    tau = gamma/((1 - gamma) anchor). Times more than 14 decades from 1/anchor count as 0 or infinite.
+    tau = gamma/((1 - gamma) anchor). Each x is of length 1 in that sense.
     """
     both = np.concatenate([A, np.sqrt(anchor) * B])
     d = 1.0 / np.linalg.norm(both, axis=0)
@@ -62,4 +70,5 @@ def relaxations(A: Array, B: Array, b: Array, anchor: float) -> Relaxations:
     stiff = float(weight[blocked].sum())
     C_dc = 1.0 / (anchor * stiff) if stiff > UNSEEN * weight.sum() else float("inf")
     tau = gamma[seen] / (resistive[seen] * anchor)
-    return Relaxations(tau, weight[seen] / resistive[seen], float(weight[fast].sum()), C_dc)
+    found = Relaxations(tau, weight[seen] / resistive[seen], float(weight[fast].sum()), C_dc)
+    return found, basis @ rotation[seen].T
