@@ -78,8 +78,11 @@ class System:
         return tuple(p for p in self.ports if isinstance(p.element, Reversible))
 
 
-def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None) -> System:
-    """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it.
+def build_system(
+    model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None, grid: Grid | None = None
+) -> System:
+    """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it. `grid`: what an earlier call made
+    of the same thicknesses, area and mesh, which is then not made again.
 
     Raises InputError for a contact on a carrier or side that is not there, two reversible contacts on one rail end,
     and a contact on the electrostatic potential that is neither a metal nor a capacitor.
@@ -92,8 +95,8 @@ def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mes
         if right != left + 1:
             a, b = model.layers[left].name, model.layers[right].name
             raise InputError(f"interface between {a} and {b}: these layers are not neighbours, from left to right")
-    grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
-    return _assembled(model, wiring, grid, {"left", "right"}, (area, per_area), keep_islands=True)
+    grid = grid or stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
+    return assembled(model, wiring, grid, {"left", "right"}, (area, per_area), keep_islands=True)
 
 
 def build_on_grid(model: Model, wiring: Wiring, grid: Grid, *, area: float | None = None) -> System:
@@ -109,10 +112,10 @@ def build_on_grid(model: Model, wiring: Wiring, grid: Grid, *, area: float | Non
             raise InputError(f"grid: region {name!r} has no material; there are {', '.join(names)}")
     place = np.array([names.index(name) for name in grid.region_names])
     grid = replace(grid, region=place[grid.region], region_names=tuple(names))
-    return _assembled(model, wiring, grid, set(), (1.0 if area is None else area, area is None), keep_islands=False)
+    return assembled(model, wiring, grid, set(), (1.0 if area is None else area, area is None), keep_islands=False)
 
 
-def _assembled(
+def assembled(
     model: Model, wiring: Wiring, grid: Grid, sides: set[str], area: tuple[float, bool], *, keep_islands: bool
 ) -> System:
     """The system on a grid; area [m2] and whether it stands for none given. Islands are found before planes are laid,

@@ -32,7 +32,12 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 # What one worker finds once for several tests: compiled kernels, all proofs, keys that were spoilt in another case.
-TOGETHER = {"compiled": "compiled", "test_verify.py": "verify", "getting_a_key_wrong": "spoilt"}
+TOGETHER = {
+    "compiled": "compiled",
+    "test_batches.py": "compiled",
+    "test_verify.py": "verify",
+    "getting_a_key_wrong": "spoilt",
+}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -89,6 +89,8 @@ def composite_electrode(
     with i the interface law [A/m2] and a_v the interface area per volume [1/m].
     """
     stack = tuple(layers)
+    for layer in stack:
+        _refuse_impossible(layer)
 
     def decay(i: int, omega: float) -> float:
         layer = stack[i]
@@ -107,6 +109,16 @@ def composite_electrode(
         return _rail_laws(nodes, region, stack, temperature, junctions, tuple(interfaces), stores=())
 
     return Model("composite_electrode", stack, _RAILS, False, temperature, tuple(junctions), laws, decay)
+
+
+def _refuse_impossible(layer: CompositeLayer) -> None:
+    """InputError for what is negative, and for an interface to a rail that is not there."""
+    for name in ("sigma_ion", "sigma_eon", "area_density"):
+        value = getattr(layer, name)
+        if not value >= 0:
+            raise InputError(f"layer {layer.name}: read {name} = {value!r}; expected zero or a positive number")
+    if layer.interface is not None and layer.area_density > 0 and not (layer.sigma_ion > 0 and layer.sigma_eon > 0):
+        raise InputError(f"layer {layer.name}: an interface joins ions and electrons, and both must conduct")
 
 
 def mixed_conductor(

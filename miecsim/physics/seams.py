@@ -119,6 +119,9 @@ class Seams:
                 if carrier is not None and carrier not in self.carriers:
                     raise InputError(f"{where}: read carrier {carrier!r}; expected one of {', '.join(self.carriers)}")
             if junction.to is None:
+                lacking = [name for name in (a, b) if not self._has(name, junction.carrier)]
+                if junction.law is not None and lacking:
+                    raise InputError(f"{where}: {lacking[0]} has no {junction.carrier}, so no law of it acts across")
                 continue
             if not self._has(a, junction.carrier):
                 raise InputError(f"{where}: {a} has no {junction.carrier}, from which the law runs to {junction.to}")
