@@ -61,15 +61,53 @@ def sweep(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes (default: one for each core).")
     ] = None,
-    cases: Annotated[
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="Solve on the workers of this Dask scheduler (or of its file)."),
+    ] = None,
+    slurm: Annotated[
+        str | None,
+        typer.Option(
+            "--slurm",
+            metavar="KEY=VALUE,...",
+            help="Solve in jobs of SLURM: memory (of a job), cores, jobs, walltime, queue, account, interface.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Solve all points again: the results that they have are removed first.")
+    ] = False,
+    expand: Annotated[
         Path | None,
         typer.Option("--expand", metavar="DIR", help="Solve nothing: write a case for each point, and a SLURM script."),
     ] = None,
+    collect: Annotated[
+        Path | None,
+        typer.Option("--collect", metavar="DIR", help="Solve nothing: bring in the results of cases from --expand."),
+    ] = None,
 ) -> None:
     """Solve every point of the [sweep] of a case; what is done already is kept, so that the same command goes on."""
-    from miecsim.commands.sweep import sweep_command
+    from miecsim.commands.sweep import Options, sweep_command
 
-    sweep_command(directory, set_ or [], out, workers, cases)
+    sweep_command(directory, set_ or [], Options(out, workers, expand, collect, dask, slurm, force))
+
+
+@app.command()
+def fit(
+    directory: Directory,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DATA]...", help="Files of spectra: FILE, or NAME=FILE of the data or study it is."),
+    ] = None,
+    set_: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where results go (default: DIR/results/fit).")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Fit the free parameters of a case ([fit]) to measured spectra; say what is identified and what is not."""
+    from miecsim.commands.fit import fit_command
+
+    fit_command(directory, data or [], set_ or [], out, force)
 
 
 @app.command(name="list")

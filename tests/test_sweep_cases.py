@@ -12,11 +12,11 @@ import pytest
 from swept_pore import CAPACITANCE, CASES, GRID, PORE, SMALL, THICKNESS, case_with
 
 from miecsim.case import load_case
+from miecsim.case.toml import toml_of
 from miecsim.errors import InputError
 from miecsim.sweep import points_of
 from miecsim.sweep.expand import expand
 from miecsim.sweep.plan import settings_of
-from miecsim.sweep.toml import toml_of
 
 
 @pytest.fixture

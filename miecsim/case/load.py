@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from miecsim.case.columns import with_columns
 from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import Experiment, Layer, Study
+from miecsim.case.fits import FitTable, as_written
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
 from miecsim.case.pictures import digest_of_pictures, picture_files
@@ -26,7 +27,7 @@ from miecsim.units import quoted
 
 FILE_NAME = "case.toml"
 _MOST_BYTES = 10**7
-_FIXED = ("title", "source", *MEASURED, "check", "sweep")  # what a study or an experiment cannot set for itself
+_FIXED = ("title", "source", *MEASURED, "check", "sweep", "fit")  # what a study or an experiment cannot set for itself
 
 _A = {"study": "a study", "experiment": "an experiment"}
 
@@ -117,6 +118,8 @@ def case_from_dict(raw: Raw, file: str) -> Case:
     problems = Problems(file)
     contents = read_contents(raw, problems)
     _check_sets(raw, problems, contents is not None)
+    if contents is not None and contents.fit is not None and not problems.items:
+        _check_fit(raw, contents.fit, problems)
     problems.raise_if_any()
     assert contents is not None  # read_contents tells of a problem wherever it returns None
     values = {f.name: getattr(contents, f.name) for f in fields(Contents)}
@@ -130,6 +133,51 @@ def _variant(raw: Raw, word: str, name: str) -> Raw:
     if "check" in raw:
         result["check"] = [check for check in raw["check"] if check.get(word) == name]
     return result
+
+
+def fitted_variant(raw: Raw, study: str, settings: Sequence[tuple[str, Any]]) -> Raw:
+    """The file as one of the data of its fit sees it: one study, its `set` and then the settings of the data applied,
+    without checks. Raises Refused where a key leads nowhere."""
+    result = {name: value for name, value in _variant(raw, "study", study).items() if name != "check"}
+    for key, value in in_order(dict(settings)):
+        put(result, key, value)
+    return result
+
+
+def _check_fit(raw: Raw, fit: FitTable, problems: Problems) -> None:
+    """Reads the case as each of the data sees it, and once for each end of a parameter, so that a key that leads
+    nowhere and a value that cannot be are told before anything is fitted."""
+    free = {parameter.key: f"fit.parameter.{i}" for i, parameter in enumerate(fit.parameters)}
+    for i, one in enumerate(fit.data):
+        own = next(item for item in raw["study"] if item.get("name") == one.study)
+        for key in (*own.get("set", {}), *(key for key, _ in one.settings)):
+            for path in free:
+                if path == key or path.startswith(f"{key}.") or key.startswith(f"{path}."):
+                    whose = "the study" if key in own.get("set", {}) else "the data"
+                    told = f"{key}, which is a free parameter, in the set of {whose}"
+                    problems.add(f"fit.data.{i}", told, "one of the two (each = true gives one value per group)")
+        _read_with(raw, one.study, one.settings, f"fit.data.{i}.set", problems)
+    if problems.items or not raw.get("study"):
+        return
+    first = (fit.data[0].study, fit.data[0].settings) if fit.data else (raw["study"][0]["name"], ())
+    for parameter in fit.parameters:
+        study, settings = (parameter.study, ()) if parameter.study else first
+        for word, value in (("key", parameter.start), ("from", parameter.low), ("to", parameter.high)):
+            free_one = (parameter.key, as_written(value, parameter.unit))
+            _read_with(raw, study, (*settings, free_one), f"{free[parameter.key]}.{word}", problems)
+            if problems.items:
+                break
+
+
+def _read_with(raw: Raw, study: str, settings: Sequence[tuple[str, Any]], at: str, problems: Problems) -> None:
+    """Reads the case with these settings; what is wrong is told of the key `at`."""
+    unseen = Problems(problems.file)
+    try:
+        read_contents(fitted_variant(raw, study, settings), unseen)
+    except Refused as error:
+        problems.refused(at, error)
+    for problem in unseen.items:
+        problems.note(at, f"{problem.key}: {problem.text}")
 
 
 def _check_sets(raw: Raw, problems: Problems, readable: bool) -> None:

@@ -83,6 +83,23 @@ def put(raw: Raw, key: str, value: Any) -> None:
         node = node[place]
 
 
+def value_at(raw: Raw, key: str) -> Any:
+    """What the case `raw` has under the dotted `key`, None where it has nothing there. Raises Refused as `set_key`."""
+    parts = _split(raw, key)
+    node: Any = raw
+    for depth, part in enumerate(parts):
+        at = join_key("", *parts[:depth])
+        if isinstance(node, list):
+            node = node[_index(node, part, at)]
+        elif isinstance(node, dict):
+            if part not in node:
+                return None
+            node = node[part]
+        else:
+            raise refuse(f"{quoted(part)} in the key, but {at} is a value", f"a key that ends at {at}")
+    return node
+
+
 def in_order(changes: Raw) -> list[tuple[str, Any]]:
     """(dotted key, value) of the `set` of a study, whole tables before the keys in them: TOML writes tables last."""
     return sorted(changes.items(), key=lambda item: item[0].count("."))
@@ -90,7 +107,7 @@ def in_order(changes: Raw) -> list[tuple[str, Any]]:
 
 def stack_of(raw: Raw) -> Raw:
     """The case `raw` without what is measured on it, ready for `put`: what the `set` of a study can change."""
-    return {name: value for name, value in raw.items() if name not in (*MEASURED, "check", "sweep")}
+    return {name: value for name, value in raw.items() if name not in (*MEASURED, "check", "sweep", "fit")}
 
 
 def stack_for(raw: Raw, study: Raw) -> Raw:

@@ -13,6 +13,7 @@ from miecsim.case.data import Check, Experiment, Grid, Interface, Layer, Study
 from miecsim.case.electrolyte import CELL, ELECTROLYTE, STATE, check_cell, read_state, refuse_cell_keys
 from miecsim.case.experiments import read_experiments
 from miecsim.case.fields import choice, integer, number, quantity, table, tables, text
+from miecsim.case.fits import FIT, FitTable, read_fit
 from miecsim.case.laws import Blocking
 from miecsim.case.layers import MODELS, read_layers
 from miecsim.case.messages import MISSING, Problems, Refused, refuse
@@ -67,6 +68,7 @@ class _CaseTable(Row):
     interface: Raw | None = key(tables("[[interface]]"), default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
     sweep: Raw | None = key(SWEEP, default=None)
+    fit: Raw | None = key(FIT, default=None)
 
 
 class _PictureTable(Row):
@@ -85,6 +87,7 @@ class _PictureTable(Row):
     patch: Raw | None = key(PATCHES, default=None)
     check: Raw | None = key(tables("[[check]]"), default=None)
     sweep: Raw | None = key(SWEEP, default=None)
+    fit: Raw | None = key(FIT, default=None)
 
 
 class _GridTable(Row):
@@ -113,6 +116,7 @@ class Contents:
     experiments: tuple[Experiment, ...]
     checks: tuple[Check, ...]
     sweep: Sweep | None
+    fit: FitTable | None
 
 
 def names_in(raw: Raw, word: str) -> tuple[str, ...] | None:
@@ -183,7 +187,7 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
     studies = read_studies(raw, problems, lambda study: _view_of(raw, study, view, problems.file))
     experiments = read_experiments(raw, problems, lambda one: _view_of(raw, one, view, problems.file))
     checks = read_checks(raw, problems, _names_of(raw, "study"), _names_of(raw, "experiment"))
-    sweep = read_sweep(raw, problems)
+    sweep, fit = read_sweep(raw, problems), read_fit(raw, problems)
     if "study" not in raw and "experiment" not in raw:
         problems.add("study", MISSING, "one or more tables, written [[study]] or [[experiment]]")
     if grid is not None and not pictured:
@@ -195,7 +199,7 @@ def read_contents(raw: Raw, problems: Problems) -> Contents | None:
         return None
     about = (header.title, header.model, header.source, header.temperature)
     size = None if per_area else area
-    return Contents(*about, size, grid, whole, state, interfaces, studies, experiments, checks, sweep)
+    return Contents(*about, size, grid, whole, state, interfaces, studies, experiments, checks, sweep, fit)
 
 
 def _cell(raw: Raw, view: View, problems: Problems) -> CellState | None:

@@ -19,7 +19,7 @@ DRAWN = ("latin_hypercube", "sobol")
 KINDS = ("grid", "zipped", "list", *DRAWN)
 MOST_POINTS = 100_000
 _DIGITS = 12  # of a value between two ends: the same on every machine, so that its case has the same hash
-_FIXED = ("title", "source", "sweep", "check")
+_FIXED = ("title", "source", "sweep", "check", "fit")
 _CELSIUS = ("degC", "celsius", "\u00b0C")
 
 

@@ -162,6 +162,9 @@ def check_command(directory: Path, overrides: list[str]) -> None:
         console.print(_experiments(case))
     if case.sweep is not None:
         console.print(_swept(case))
+    if case.fit is not None:
+        free, data = len(case.fit.parameters), len(case.fit.data)
+        console.print(f"fit: {free} free keys, {data} sets of data (miecsim fit)")
 
 
 def _swept(case: Case) -> str:

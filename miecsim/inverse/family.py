@@ -130,9 +130,9 @@ def along(family: Family, parameters: Parameters, point: OperatingPoint) -> Call
     return moved
 
 
-def colours_in(family: Family, parts_at: PartsAt, parameters: Parameters) -> Colours:
-    """Which parameters may be moved together; found once per family."""
-    known = ("colours", *parameters)
+def colours_in(family: Family, kind: str, parts_at: PartsAt, parameters: Parameters) -> Colours:
+    """Which parameters may be moved together; found once per family and kind of parts."""
+    known = ("colours", kind, *parameters)
     if known not in family.kept:
         family.kept[known] = colours_of(parts_at, parameters)
     found: Colours = family.kept[known]

@@ -48,7 +48,9 @@ def by_circuit(
         return [group.admittance(omega) for group in moved.elements]
 
     out = np.zeros((len(parameters), f.size), dtype=complex)
-    colours = colours_in(build, elements_at, parameters) if isinstance(build, Family) and build.at_rest else None
+    colours = None
+    if isinstance(build, Family) and build.at_rest:
+        colours = colours_in(build, "circuit", elements_at, parameters)
     for group in [(name,) for name in parameters] if colours is None else colours.groups:
         steps = {name: step_of(parameters[name]) for name in group}
         slopes = difference(elements_at, parameters, steps)

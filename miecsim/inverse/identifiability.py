@@ -17,10 +17,8 @@ import numpy as np
 
 from miecsim.errors import InputError
 from miecsim.inverse.gradients import Gradients
+from miecsim.inverse.modes import UNKNOWN, combinations, modes
 from miecsim.typing import Array
-
-UNKNOWN = 0.5  # standard error of ln p above which a parameter counts as not identified
-SINGULAR = 1e-14  # eigenvalues of F below this share of the largest are rounding
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,7 @@ class Information:
 
     def open_combinations(self) -> tuple[str, ...]:
         """Each combination of ln p that the data leave open, in words of its largest parts."""
-        out = []
-        for value, vector in zip(self.values, self.vectors.T, strict=True):
-            if value * UNKNOWN**2 < 1:
-                largest = vector[np.argmax(np.abs(vector))]
-                parts = [(c / largest, name) for c, name in zip(vector, self.names, strict=True)]
-                out.append(" ".join(f"{c:+.2g} ln {name}" for c, name in parts if abs(c) > 0.05))
-        return tuple(out)
+        return combinations(self.values, self.vectors, [f"ln {name}" for name in self.names])
 
 
 def information(spectra: Sequence[Gradients], noise: float = 0.005) -> Information:
@@ -60,7 +52,7 @@ def information(spectra: Sequence[Gradients], noise: float = 0.005) -> Informati
     """
     names = tuple(dict.fromkeys(name for one in spectra for name in one.names))
     known: dict[str, float] = {}
-    fisher = np.zeros((len(names), len(names)))
+    rows = []
     for one in spectra:
         for name, value in zip(one.names, one.values, strict=True):
             if not value > 0:
@@ -69,13 +61,9 @@ def information(spectra: Sequence[Gradients], noise: float = 0.005) -> Informati
                 raise InputError(f"information: {name} is {value:g} in one spectrum and {known[name]:g} in another")
         g = one.values[:, None] * one.dZ / np.abs(one.Z)
         at = [names.index(name) for name in one.names]
-        fisher[np.ix_(at, at)] += np.real(g.conj() @ g.T) / noise**2
-    values, vectors = np.linalg.eigh(fisher)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    seen = values > SINGULAR * values[0]
-    with np.errstate(divide="ignore"):
-        covariance = (vectors[:, seen] / values[seen]) @ vectors[:, seen].T
-        lost = np.abs(vectors[:, ~seen]).max(axis=1, initial=0.0) > 1e-6
-        error = np.where(lost, np.inf, np.sqrt(np.diagonal(covariance)))
-    spread = np.sqrt(np.maximum(np.diagonal(covariance), np.finfo(float).tiny))
-    return Information(names, fisher, error, covariance / np.outer(spread, spread), values, vectors)
+        full = np.zeros((len(names), one.Z.size), dtype=complex)
+        full[at] = g / noise
+        rows += [full.real.T, full.imag.T]
+    jacobian = np.vstack(rows)
+    found = modes(jacobian)
+    return Information(names, jacobian.T @ jacobian, found.error, found.correlation, found.values, found.vectors)

@@ -87,8 +87,8 @@ def without_cpe(netlist: Netlist, f_min: float, f_max: float, tolerance: float =
     """The circuit with every constant phase element as a ladder of R and C, good to `tolerance` between f_min and f_max
     [Hz], and series elements taken apart; and the largest error of a ladder (0 where there is none).
 
-    The elements keep their place and process, but for the resistors of a ladder (CPE_LOSS). New nodes are numbered after the others. Raises InputError for a user's
-    admittance law and what `cpe_ladder` raises.
+    The elements keep their place and process, but for the resistors of a ladder (CPE_LOSS). New nodes are numbered
+    after the others. Raises InputError for a user's admittance law and what `cpe_ladder` raises.
     """
     grown = _Growing(netlist.n_nodes, {}, (f_min, f_max), tolerance, [])
     for group in netlist.elements:

@@ -85,7 +85,7 @@ def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, om
             return linearise(system, *rest_of(system))
 
         parts_at = _checked(resting, blocks, omega)
-        return _read(differences(parts_at, parameters, colours_in(family, parts_at, parameters)), blocks)
+        return _read(differences(parts_at, parameters, colours_in(family, "line", parts_at, parameters)), blocks)
     demand = family.demand(point.system, parameters)
 
     def standing(values: Parameters, at: OperatingPoint = point) -> Parts:
@@ -95,7 +95,7 @@ def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, om
         return left_over(at, demand, system, family.demand(system, values)) + _parts(moved, omega)
 
     anywhere = partial(standing, at=disturbed(point))  # a state in which nothing vanishes by symmetry
-    parts = differences(standing, parameters, colours_in(family, anywhere, parameters))
+    parts = differences(standing, parameters, colours_in(family, "line", anywhere, parameters))
     du, dV = moved_by(point, demand, parts[:3])
     return _read([a + b for a, b in zip(parts[3:], _along(point, du, dV, omega), strict=True)], blocks)
 

@@ -115,9 +115,10 @@ def nyquist_marks(
     factor: float,
     box: tuple[float, float],
     colour: str | None = None,
+    lines: Sequence[Complex] = (),
 ) -> None:
     """Filled markers at the decades, and their labels; `box` is the size of the axes in points. One `colour` for all
-    spectra, or (None) that of each."""
+    spectra, or (None) that of each. Labels keep clear of further `lines`, too."""
     per_point = (window.x[1] - window.x[0]) / box[0]
 
     def on_paper(Z: Complex) -> Array:
@@ -130,6 +131,7 @@ def nyquist_marks(
         spots = on_paper(np.array([complex(d.x, -d.y) for d in shown], dtype=complex))
         decades.append([replace(d, x=float(x), y=float(y)) for d, (x, y) in zip(shown, spots, strict=True)])
     ends = np.array([complex(window.x[0], 0.0), complex(window.x[1], 0.0)])
+    curves += [on_paper(line[window.holds(line)]) for line in lines]
     curves.append(on_paper(ends))  # labels keep clear of the real axis too
     for mark in place(decades, curves, box, SMALL):
         _draw_mark(axes, mark, window, per_point, factor, colour)

@@ -97,6 +97,49 @@ def _port_voltages(Y: Complex) -> tuple[Complex, Complex]:
     return out[0], out[1]
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """A chain as both twins take it; see `solve_chain`."""
+
+    faces: tuple[Array, Array]
+    junction: Ints
+    joints: tuple[Complex, Complex]
+    cells: tuple[Any, ...]
+    ends: tuple[Complex, Complex, Complex, Complex]
+
+    def solve(self, c: Complex, compiled: bool, forward: bool = True) -> Solved:
+        """For the measurements c (n_f, n, q, m); without `forward` for no excitation."""
+        S0, S1, b0, b1 = self.ends
+        ends = (S0, S1, *((b0, b1) if forward else (b0[..., :0], b1[..., :0])), c)
+        if compiled:
+            from miecsim.solvers import adjoint_compiled
+
+            return adjoint_compiled.solve(self.faces, self.junction, self.joints, self.cells, ends)
+        return solve_chain(self.faces, self.junction, self.joints, self.cells, ends)
+
+    def left_over(self, c: Complex, multipliers: Complex) -> Complex:
+        """c - A^T lambda (n_f, n, q, m), face by face."""
+        S_g, S_c, omega, index, matrix, values = self.cells
+        n = len(S_g)
+        S = S_g + 1j * omega[:, None, None, None] * S_c
+        for e in range(index.shape[1]):
+            some = np.flatnonzero(index[:, e] >= 0)
+            S[:, some] += values[index[some, e]].T[:, :, None, None] * matrix[some, e]
+        S[:, 0] += self.ends[0]
+        S[:, -1] += self.ends[1]
+        left, right = (np.broadcast_to(K, (omega.size, *K.shape)) for K in self.faces)
+        joints = np.flatnonzero(self.junction[: n - 1] >= 0)
+        if joints.size:
+            left, right = left.astype(complex), right.astype(complex)
+            left[:, joints] = self.joints[0][:, self.junction[joints]]
+            right[:, joints] = self.joints[1][:, self.junction[joints]]
+        out = c - np.einsum("fnrk,fnrq->fnqk", S, multipliers)
+        fall = multipliers[:, :-1] - multipliers[:, 1:]
+        out[:, :-1] -= np.einsum("fnrk,fnrq->fnqk", left, fall)
+        out[:, 1:] += np.einsum("fnrk,fnrq->fnqk", right, fall)
+        return np.asarray(out)
+
+
 def _solve(line: line_solver.Line, compiled: bool) -> Solved:
     chain, ends = line.chain, line.ends
     n, m, _ = chain.S_g.shape
@@ -106,12 +149,16 @@ def _solve(line: line_solver.Line, compiled: bool) -> Solved:
         joints = (line.junctions.K_left, line.junctions.K_right)
     index = chain.extra_index.reshape(n, -1)
     cells = (chain.S_g, chain.S_c, line.omega, index, chain.extra_matrix.reshape(*index.shape, m, m), line.extra_values)
-    at_ends = (ends.S_first, ends.S_last, ends.b_first, ends.b_last, ends.c_first, ends.c_last)
-    if compiled:
-        from miecsim.solvers import adjoint_compiled
-
-        return adjoint_compiled.solve((chain.K_left, chain.K_right), junction, joints, cells, at_ends)
-    return solve_chain((chain.K_left, chain.K_right), junction, joints, cells, at_ends)
+    at_ends = (ends.S_first, ends.S_last, ends.b_first, ends.b_last)
+    problem = _Problem((chain.K_left, chain.K_right), junction, joints, cells, at_ends)
+    c = np.zeros((line.omega.size, n, ends.c_first.shape[1], m), dtype=complex)
+    c[:, 0] += ends.c_first
+    c[:, -1] += ends.c_last
+    x, multipliers, total = problem.solve(c, compiled)
+    if line.blocks.has_phi:
+        # levels of carriers that are blocked, of which only differences count, lose digits: one step gives them back
+        multipliers = multipliers + problem.solve(problem.left_over(c, multipliers), compiled, forward=False)[1]
+    return x, multipliers, total
 
 
 def solve_chain(
@@ -122,18 +169,19 @@ def solve_chain(
 
     faces: K_left and K_right (n-1, m, m); junction (n,): number of the joint on the right of each node, -1 for none;
     joints: their K_left and K_right (n_f, n_j, m, m); cells: S_g, S_c, omega, and index, matrix and values of the
-    frequency-dependent elements; ends: S, b and c, each first and last. With D and X of `miecsim.solvers.chain`,
+    frequency-dependent elements; ends: S and b, each first and last, and c (n_f, n, q, m). With D and X of
+    `miecsim.solvers.chain`,
 
         x_i = D_i^-1 s_i + X_i x_{i+1},   t_i = c_i + X_{i-1}^T t_{i-1},
         lambda_i = D_i^-T (t_i + K_left_i^T lambda_{i+1}).
     """
     S_g, S_c, omega, index, matrix, values = cells
-    S0, S1, b0, b1, c0, c1 = ends
+    S0, S1, b0, b1, c = ends
     n, m, _ = S_g.shape
     n_f = omega.size
     inverse, X = (np.zeros((n, n_f, m, m), dtype=complex) for _ in range(2))
     z = np.zeros((n, n_f, m, b0.shape[2]), dtype=complex)
-    t = np.zeros((n, n_f, m, c0.shape[1]), dtype=complex)
+    t = np.zeros((n, n_f, m, c.shape[2]), dtype=complex)
     none = np.zeros((1, m, m))
 
     def face(i: int) -> tuple[Any, Any]:
@@ -144,7 +192,7 @@ def solve_chain(
         return faces[0][i], faces[1][i]
 
     P = np.zeros((n_f, m, m), dtype=complex)
-    s, total = np.zeros_like(z[0]), np.zeros((n_f, c0.shape[1], b0.shape[2]), dtype=complex)
+    s, total = np.zeros_like(z[0]), np.zeros((n_f, c.shape[2], b0.shape[2]), dtype=complex)
     for i in range(n):
         P = S_g[i] + 1j * omega[:, None, None] * S_c[i] + (P @ X[i - 1] if i else S0)
         for e in range(index.shape[1]):
@@ -156,11 +204,12 @@ def solve_chain(
         Ka, Kb = face(i)
         inverse[i] = np.linalg.inv(P + Ka)
         X[i], z[i] = inverse[i] @ Kb, inverse[i] @ s
-        t[i] = X[i - 1].transpose(0, 2, 1) @ t[i - 1] if i else c0.transpose(0, 2, 1)
-        if i == n - 1:
-            t[i] += c1.transpose(0, 2, 1)
+        t[i] = c[:, i].transpose(0, 2, 1)
+        if i > 0:
+            t[i] += X[i - 1].transpose(0, 2, 1) @ t[i - 1]
         total += t[i].transpose(0, 2, 1) @ z[i]
-        s = Ka @ z[i]
+        by_face = np.abs(Ka) @ np.abs(z[i]) < np.abs(s) + np.abs(P) @ np.abs(z[i])
+        s = np.where(by_face, Ka @ z[i], s - P @ z[i])  # one and the same; what loses less
     x, w = np.empty((n_f, n, m, z.shape[3]), dtype=complex), np.empty((n_f, n, m, t.shape[3]), dtype=complex)
     for i in range(n - 1, -1, -1):
         here, there = z[i], t[i]

@@ -29,8 +29,8 @@ def solve(faces: tuple[Array, Array], junction: Ints, joints: tuple[Complex, Com
 def _kernel(m: int) -> Callable[..., Any]:
     """Compiled for m unknowns a node."""
 
-    def adjoint(Ka, Kb, Sg, Sc, omega, index, matrix, values, junction, Ja, Jb, S0, S1, b0, b1, c0, c1):  # type: ignore[no-untyped-def]
-        n, n_f, p, q = len(Sg), len(omega), b0.shape[2], c0.shape[1]
+    def adjoint(Ka, Kb, Sg, Sc, omega, index, matrix, values, junction, Ja, Jb, S0, S1, b0, b1, c):  # type: ignore[no-untyped-def]
+        n, n_f, p, q = len(Sg), len(omega), b0.shape[2], c.shape[2]
         x = np.zeros((n_f, n, m, p), dtype=np.complex128)
         weights = np.zeros((n_f, n, m, q), dtype=np.complex128)
         total = np.zeros((n_f, q, p), dtype=np.complex128)
@@ -96,61 +96,63 @@ def _kernel(m: int) -> Callable[..., Any]:
                             value += inverse[i, r, j] * B[j, k]
                         X[i, r, k] = value
                 # sources and measurements
-                for c in range(p):
+                for d in range(p):
                     for r in range(m):
-                        column[r] = s[r, c]
+                        column[r] = s[r, d]
                         if i == 0:
-                            column[r] += b0[f, r, c]
+                            column[r] += b0[f, r, d]
                         if i == n - 1:
-                            column[r] += b1[f, r, c]
+                            column[r] += b1[f, r, d]
                     for r in range(m):
                         value = 0j
                         for j in range(m):
                             value += inverse[i, r, j] * column[j]
-                        x[f, i, r, c] = value
+                        x[f, i, r, d] = value
+                    # what goes on to the next node: K z, or s - P z, whichever loses less
                     for r in range(m):
-                        value = 0j
+                        face, cell = 0j, column[r]
+                        at_face, at_cell = 0.0, abs(column[r])
                         for j in range(m):
-                            value += A[r, j] * x[f, i, j, c]
-                        s[r, c] = value
-                for c in range(q):
+                            size = abs(x[f, i, j, d])
+                            face += A[r, j] * x[f, i, j, d]
+                            cell -= P[r, j] * x[f, i, j, d]
+                            at_face += abs(A[r, j]) * size
+                            at_cell += abs(P[r, j]) * size
+                        s[r, d] = face if at_face < at_cell else cell
+                for k in range(q):
                     for r in range(m):
-                        value = 0j
-                        if i == 0:
-                            value += c0[f, c, r]
-                        else:
+                        value = c[f, i, k, r]
+                        if i > 0:
                             for j in range(m):
-                                value += X[i - 1, j, r] * t[i - 1, c, j]
-                        if i == n - 1:
-                            value += c1[f, c, r]
-                        t[i, c, r] = value
+                                value += X[i - 1, j, r] * t[i - 1, k, j]
+                        t[i, k, r] = value
                     for d in range(p):
                         for r in range(m):
-                            total[f, c, d] += t[i, c, r] * x[f, i, r, d]
+                            total[f, k, d] += t[i, k, r] * x[f, i, r, d]
             for back in range(n):
                 i = n - 1 - back
-                for c in range(p):
+                for d in range(p):
                     if back > 0:
                         for r in range(m):
-                            value = x[f, i, r, c]
+                            value = x[f, i, r, d]
                             for j in range(m):
-                                value += X[i, r, j] * x[f, i + 1, j, c]
-                            x[f, i, r, c] = value
-                for c in range(q):
+                                value += X[i, r, j] * x[f, i + 1, j, d]
+                            x[f, i, r, d] = value
+                for k in range(q):
                     for r in range(m):
-                        column[r] = t[i, c, r]
+                        column[r] = t[i, k, r]
                         if back > 0:
                             if junction[i] >= 0:
                                 for j in range(m):
-                                    column[r] += Ja[f, junction[i], j, r] * weights[f, i + 1, j, c]
+                                    column[r] += Ja[f, junction[i], j, r] * weights[f, i + 1, j, k]
                             else:
                                 for j in range(m):
-                                    column[r] += Ka[i, j, r] * weights[f, i + 1, j, c]
+                                    column[r] += Ka[i, j, r] * weights[f, i + 1, j, k]
                     for r in range(m):
                         value = 0j
                         for j in range(m):
                             value += inverse[i, j, r] * column[j]
-                        weights[f, i, r, c] = value
+                        weights[f, i, r, k] = value
         return x, weights, total
 
     adjoint.__qualname__ = adjoint.__name__ = f"adjoint_{m}"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from miecsim.case.load import FILE_NAME, Case
 from miecsim.case.pictures import picture_files
+from miecsim.case.toml import toml_of
 from miecsim.errors import InputError
 from miecsim.results import atomic
 from miecsim.sweep.plan import Point, points_of
-from miecsim.sweep.toml import toml_of
 
 LIST, SCRIPT = "points.txt", "array.slurm"
 

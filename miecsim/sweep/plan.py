@@ -55,7 +55,7 @@ def points_of(case: Case) -> tuple[Point, ...]:
     if case.sweep is None:
         expected = "a [sweep] table with one or more [[sweep.axis]], as cases/FORMAT.md describes it"
         raise InputError(f"{case.file}: sweep: read nothing (the key is missing); expected {expected}")
-    base = {name: copy.deepcopy(value) for name, value in case.raw.items() if name not in ("sweep", "check")}
+    base = {name: copy.deepcopy(value) for name, value in case.raw.items() if name not in ("sweep", "check", "fit")}
     kept = [check for check in case.raw.get("check", ()) if check["quantity"] == "reference_error"]
     if kept:
         base["check"] = kept

@@ -1,0 +1,1 @@
+"""Fits of measured spectra: the case is the model."""

@@ -1,0 +1,48 @@
+"""The page of a fit: the values, what is and what is not identified, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from miecsim.fit.record import FitRecord
+from miecsim.plot.fit import fit_correlation, fit_nyquist, fit_profiles, fit_residuals
+from miecsim.plot.style import readable, save
+from miecsim.report.fit_words import agreement_rows, bounds_of, statements, value_cells
+from miecsim.results import atomic
+
+TEMPLATE = Path(__file__).with_name("fit.html.j2")
+
+
+def write_page(folder: Path, record: FitRecord) -> Path:
+    """Draw the figures of a fit into `folder` and write `index.html` around them; returns its path."""
+    figures = [(caption, save(figure, folder / name)[0].name, wide) for name, caption, wide, figure in _figures(record)]
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        record=record,
+        points=sum(one.frequency.size for one in record.spectra),
+        values=[(p.name, (*value_cells(p), *bounds_of(p)), p.identified) for p in record.parameters],
+        statements=statements(record),
+        agreement=agreement_rows(record),
+        circuits=record.circuits,
+        figures=figures,
+    )
+    with atomic(folder / "index.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return folder / "index.html"
+
+
+def _figures(record: FitRecord) -> Iterator[tuple[str, str, bool, Figure]]:
+    """Name of the file, caption, whether it needs the width of the page, figure."""
+    for one in record.spectra:
+        name = readable(one.name)
+        yield f"{one.name}_nyquist", f"{name}: data and fit", False, fit_nyquist(record, one)
+        yield f"{one.name}_residuals", f"{name}: residuals of each model", False, fit_residuals(record, one)
+    if len(record.parameters) > 1:
+        yield "correlation", "correlation of the parameters", False, fit_correlation(record)
+    if any(p.values.size for p in record.profiles):
+        yield "profiles", "likelihood along the parameters, all others fitted again", True, fit_profiles(record)

@@ -1,0 +1,81 @@
+"""A fit in words and short figures, as the terminal and the page show them."""
+
+from __future__ import annotations
+
+import math
+
+from miecsim.fit.record import FitRecord, ParameterRecord
+from miecsim.units import format_quantity
+
+
+def value_cells(p: ParameterRecord) -> tuple[str, str, str]:
+    """Value, standard error and 95 % limits of a parameter, for reading."""
+    if not p.identified:
+        return "not identified", "-", _limits(p)
+    return format_quantity(p.value, p.unit, 4), _error(p), _limits(p)
+
+
+def _error(p: ParameterRecord) -> str:
+    """Relative where the parameter is sought along its logarithm."""
+    if not math.isfinite(p.error):
+        return "-"
+    return f"{100 * p.error:.2g} %" if p.log else format_quantity(p.error, p.unit, 2)
+
+
+def _limits(p: ParameterRecord) -> str:
+    """The 95 % limits, in the unit (with its prefix) of the value."""
+    low = p.low > 0 if p.log else math.isfinite(p.low)
+    high = math.isfinite(p.high)
+    number, _, unit = format_quantity(p.value, p.unit, 4).partition(" ")
+    power = round(math.log10(float(number) / p.value)) if unit and p.value else 0
+    texts = [f"{end * 10.0**power:.4g}" for end in (p.low, p.high)]
+    tail = "" if p.identified or not unit else f" {unit}"
+    if low and high:
+        return f"{texts[0]} to {texts[1]}{tail}"
+    if low:
+        return f"above {texts[0]}{tail}"
+    return f"below {texts[1]}{tail}" if high else "none"
+
+
+def bounds_of(p: ParameterRecord) -> tuple[str, str]:
+    """The bounds between which a parameter was sought."""
+    return format_quantity(p.bounds[0], p.unit), format_quantity(p.bounds[1], p.unit)
+
+
+def agreement_rows(record: FitRecord) -> list[tuple[str, ...]]:
+    """Data, model, number of values, residual (root mean square and largest), where, and of what kind it is."""
+    return [
+        (
+            a.data,
+            a.model,
+            str(a.parameters),
+            f"{100 * a.rms:.2g} %",
+            f"{100 * a.largest:.2g} %",
+            format_quantity(a.at, "Hz"),
+            "systematic" if a.systematic else "like noise",
+        )
+        for a in record.agreements
+    ]
+
+
+def statements(record: FitRecord) -> list[str]:
+    """In words: what is not identified and why, pairs that go together, what was left out, and further remarks."""
+    out = [p.statement for p in record.parameters if not p.identified]
+    out = out or [f"all {len(record.parameters)} parameters are identified by these data"]
+    out += [f"the data leave open: {line}" for line in record.open_combinations]
+    out += [f"{a} and {b} go together: correlation {r:.3f}" for a, b, r in record.correlated]
+    for one in record.spectra:
+        if one.removed:
+            total = len(one.removed) + one.frequency.size
+            why = dict.fromkeys(r.why.partition(" (")[0] for r in one.removed)
+            out.append(f"{one.name}: {len(one.removed)} of {total} points left out ({'; '.join(why)})")
+        out += [f"{one.name}: {remark}" for remark in one.remarks if remark.startswith("Kramers-Kronig")]
+    out += [f"{a.data}: the {a.model} misses it: {a.systematic}" for a in record.agreements if a.systematic]
+    if all(not one.known for one in record.spectra) and record.weighting != "measured":
+        of = "of |Z|" if record.weighting == "modulus" else "of the root mean square of |Z|"
+        out.append(f"noise estimated from the residuals: {100 * record.noise:.2g} % {of}")
+    else:
+        ratio = record.chi2 / record.dof
+        far = " (the model does not explain the data within the noise)" if ratio > 2 else ""
+        out.append(f"χ² over degrees of freedom: {ratio:.3g}{far}")
+    return out + list(record.remarks)
