@@ -120,6 +120,8 @@ _HOME = {
     "FreeParameter": "inverse.forward",
     "profile": "inverse.profile_likelihood",
     "sample": "inverse.sampling",
+    "addressed": "inverse.rails",
+    "Continuum": "inverse.continuum",
     "ClosedForm": "inverse.closed_forms",
     "Formula": "inverse.closed_forms",
     "circuit_formula": "inverse.closed_forms",

@@ -78,11 +78,8 @@ class System:
         return tuple(p for p in self.ports if isinstance(p.element, Reversible))
 
 
-def build_system(
-    model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None, grid: Grid | None = None
-) -> System:
-    """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it. `grid`: what an earlier call made
-    of the same thicknesses, area and mesh, which is then not made again.
+def build_system(model: Model, wiring: Wiring, *, area: float | None = None, mesh: Mesh | None = None) -> System:
+    """Put `model` on a grid of cross section `area` [m2] (None: per m2) and wire it.
 
     Raises InputError for a contact on a carrier or side that is not there, two reversible contacts on one rail end,
     and a contact on the electrostatic potential that is neither a metal nor a capacitor.
@@ -95,7 +92,7 @@ def build_system(
         if right != left + 1:
             a, b = model.layers[left].name, model.layers[right].name
             raise InputError(f"interface between {a} and {b}: these layers are not neighbours, from left to right")
-    grid = grid or stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
+    grid = stack_grid([(la.name, la.thickness) for la in model.layers], lengths, mesh, area)
     return assembled(model, wiring, grid, {"left", "right"}, (area, per_area), keep_islands=True)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from miecsim.errors import InputError, MiecsimError, SolveError
 from miecsim.inverse import ladder_plan
-from miecsim.inverse.ladder_plan import Numbers, Plan, plan_of
-from miecsim.inverse.parameters import changed, parts_of, value_of, with_values
+from miecsim.inverse.ladder_plan import Numbers, Plan, covers, plan_of
+from miecsim.inverse.parameters import Path, changed, parts_of, paths_to, value_of, with_values
 from miecsim.solvers.impedance import impedance
 from miecsim.solvers.rest import rest_point
 from miecsim.solvers.steady import solve_steady
@@ -71,7 +71,8 @@ def spectra(
     Z = np.full((count, f.size), np.nan, dtype=complex)
     ladder = plan is not None and (method == "compiled" or (method == "auto" and count >= COMPILE_FROM))
     if plan is not None and ladder:
-        _by_ladder(plan, values, 2 * np.pi * f, Z)
+        given = {path: v for address, v in values.items() for path in paths_to(plan.parts, address)}
+        Z = by_ladder(plan, given, f)
     left = np.flatnonzero(~np.isfinite(Z).all(axis=1))
     for i in left:
         Z[i] = _alone(system, {a: float(v[i]) for a, v in values.items()}, f, bias, int(i))
@@ -126,7 +127,7 @@ def _alone(
 def _plan(system: System, values: dict[str, Array], bias: Mapping[str, float] | None) -> Plan | None:
     """How all sets can be solved together; None where they cannot. InputError for a number that a law refuses."""
     plan = plan_of(system) if bias is None else None
-    if plan is None or not all(ladder_plan.covers(plan, address) for address in values):
+    if plan is None or not all(covers(plan, paths_to(plan.parts, address)[0]) for address in values):
         return None
     rest_point(system)
     parts = parts_of(system)
@@ -136,10 +137,12 @@ def _plan(system: System, values: dict[str, Array], bias: Mapping[str, float] | 
     return plan
 
 
-def _by_ladder(plan: Plan, values: dict[str, Array], omega: Array, Z: Complex) -> None:
-    """Fill Z (B, n_f) where a ladder gives it."""
+def by_ladder(plan: Plan, values: Mapping[Path, Array], frequency: Array) -> Complex:
+    """Z (B, n_f) of sets of values (B,) by path, all covered by the plan; not a number where the ladder gives none."""
     from miecsim.solvers import batch_compiled as kernel
 
+    omega = 2 * np.pi * frequency
+    Z = np.full((len(next(iter(values.values()))), omega.size), np.nan, dtype=complex)
     groups = -(-omega.size // kernel.W)
     lanes = -(-omega.size // (8 * groups)) * 8  # whole vectors; what is left over repeats the last frequency
     padded = np.concatenate([omega, np.full(groups * lanes - omega.size, omega[-1])])
@@ -147,7 +150,7 @@ def _by_ladder(plan: Plan, values: dict[str, Array], omega: Array, Z: Complex) -
     for start in range(0, len(Z), step):
         at = slice(start, min(start + step, len(Z)))
         sets = at.stop - start
-        numbers = Numbers(plan.parts, {address: v[at] for address, v in values.items()})
+        numbers = Numbers(plan.parts, {path: v[at] for path, v in values.items()})
         rho, good = ladder_plan.resistivities(plan, numbers, sets)
         with np.errstate(all="ignore"):
             rows, series = ladder_plan.admittances(plan, numbers, rho, padded)
@@ -160,3 +163,4 @@ def _by_ladder(plan: Plan, values: dict[str, Array], omega: Array, Z: Complex) -
         found += series[:, : omega.size] if series.shape[1] > 1 else series
         found[~good] = np.nan
         Z[at] = found
+    return Z

@@ -60,10 +60,10 @@ def next_experiments(
 def _gain(before: Information, after: Information) -> float:
     """ln of the ratio of the volumes in which the parameters of `before` may lie."""
     at = [after.names.index(name) for name in before.names]
-    covariance = [np.outer(i.error, i.error) * i.correlation for i in (before, after)]
     if not np.all(np.isfinite(after.error[at])):
         return 0.0
     if not np.all(np.isfinite(before.error)):
         return np.inf
-    sizes = [np.linalg.slogdet(c)[1] for c in (covariance[0], covariance[1][np.ix_(at, at)])]
+    known = ((before.error, before.correlation), (after.error[at], after.correlation[np.ix_(at, at)]))
+    sizes = [np.linalg.slogdet(np.outer(error, error) * correlation)[1] for error, correlation in known]
     return float(sizes[0] - sizes[1]) / 2

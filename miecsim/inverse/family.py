@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from miecsim.inverse.colours import Colours, PartsAt, colours_of, differences
+from miecsim.inverse.parameters import Path
 from miecsim.solvers.bordered import Border, Load, bordered_solve, correction_basis
 from miecsim.solvers.floating import inventories
 from miecsim.solvers.newton import Demand
@@ -34,6 +35,9 @@ class Family:
     and currents [A] of its terminals, which may depend on them, too. What `miecsim.gradients` knows how to
     differentiate without solving every moved state again.
 
+    numbers: all numbers that the system of some values is made of, by path (see `miecsim.inverse.parameters`), where
+    they are sooner known than the system: lines of two rails then need no other system than one.
+
     Grids must not depend on the parameters (give the cells, or their widths). Raises what `system`, `rest_point` and
     `solve_steady` raise.
     """
@@ -41,6 +45,7 @@ class Family:
     system: Callable[[Parameters], System]
     voltages: Imposed | None = None
     currents: Imposed | None = None
+    numbers: Callable[[Parameters], Mapping[Path, float]] | None = None
     kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __call__(self, values: Parameters) -> OperatingPoint:

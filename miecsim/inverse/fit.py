@@ -27,6 +27,7 @@ _SPACING = 1.0  # of sqrt(rise) along a profile
 _DEEPER = 0.05  # fall of the sum of squares that is another minimum
 _MOST_RESTARTS = 3
 _FROM_PRIOR = 0.8  # error in deviations of the prior: beyond it the data tell little
+BEFOREHAND = "which is what was known of it beforehand"  # said of a value that is its prior
 _DECADES = 2.0  # half-width of the Sobol set where a bound is infinite, in units of the parameter
 
 
@@ -52,8 +53,9 @@ class Fit:
     real and imaginary parts; dof rows less the combinations of parameters that they see; noise the factor of the sigma
     that are known only up to it; aic, bic with the whole likelihood; at_bound (n_p,) -1 at the lower, 1 at the upper
     bound, 0 inside; identified (n_p,). profiled: low and high are those of the profile likelihood, for something is
-    known badly, and not those of the linear view; error is then what would give an interval of this width. rivals:
-    other minima that fit as well (n_p,) in SI, of those that the starts led to. starts, in the order of their cost;
+    known badly, and not those of the linear view; error is then what would give an interval of this width; alike: for
+    each parameter some values (n, n_p) in SI that were seen to fit the data, between its limits. rivals: other minima
+    that fit as well (n_p,) in SI, of those that the starts led to. starts, in the order of their cost;
     evaluations of spectra in them; converged: whether the descent stopped by itself.
     """
 
@@ -80,6 +82,7 @@ class Fit:
     starts: tuple[Start, ...]
     evaluations: int
     converged: bool
+    alike: tuple[Array, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -281,13 +284,14 @@ def _in_doubt(found: Fit) -> bool:
 def _with_limits(found: Fit, misfit: Misfit) -> tuple[Fit, Array | None]:
     """The fit with the limits of the profiles; or a deeper minimum that they led to."""
     best = descend(misfit, misfit.scaled(found.values))
-    level, limits = found.level(0.95), []
+    level, limits, sides = found.level(0.95), [], []
     for i in range(best.x.size):
         for sign in (-1, 1):
             ridge = follow(misfit, best, i, sign, found.covariance, level, _SPACING)
             if ridge.rise.min() < -_DEEPER:
                 return found, np.asarray(ridge.x[np.argmin(ridge.rise)])
             limits.append(ridge.crossing(level))
+            sides.append([misfit.values(x) for x in _some(ridge.x[ridge.rise <= level**2], i)])
     low, high = np.array(limits).reshape(-1, 2).T
     error = (high - low) / 2 / level
     identified = _identified(misfit, error, found.at_bound, best.x, found.rivals)
@@ -298,8 +302,15 @@ def _with_limits(found: Fit, misfit: Misfit) -> tuple[Fit, Array | None]:
         high=_limits(misfit, high),
         identified=identified,
         profiled=True,
+        alike=tuple(np.array([*b[::-1], *a]) for b, a in zip(sides[::2], sides[1::2], strict=True)),
     )
     return limited, None
+
+
+def _some(x: Array, i: int) -> Array:
+    """Of points outwards along parameter i: the one nearest to the middle of the way, and the last."""
+    half = int(np.argmin(np.abs(x[:, i] - (x[0, i] + x[-1, i]) / 2)))
+    return x[sorted({half, len(x) - 1} - {0})]
 
 
 def _identified(misfit: Misfit, error: Array, at_bound: Array, x: Array, rivals: Sequence[Array]) -> Bools:
@@ -356,7 +367,7 @@ def _statement(found: Fit, i: int) -> str:
     if found.identified[i]:
         told = f"{one.name} = {found.values[i]:.4g}{unit} (95 %: {low:.4g} to {high:.4g}{unit})"
         mostly = one.prior is not None and found.error[i] > _FROM_PRIOR * one.prior[1]
-        return f"{told}, which is what was known of it beforehand" if mostly else told
+        return f"{told}, {BEFOREHAND}" if mostly else told
     from_below, from_above = low > one.low, high < one.high
     if from_below and from_above:
         told = f"anything from {low:.2g} to {high:.2g}{unit} fits the data (95 %)"

@@ -6,8 +6,9 @@ the operating point, u(p): every state that the parameter moves is moved along, 
 state is in it. Differences are those of the equations, four points by Richardson's rule, and not of Z: an entry of the
 equations knows its parameter to ten digits where Z has lost it among others.
 
-Lines are eliminated block by block (`miecsim.solvers.adjoint`); grids of two and three dimensions, and particles, go by
-their circuit (`miecsim.inverse.gradients_circuit`), which is also what the lines are tested against.
+Lines of two rails at rest are so quick to solve that moving their numbers is quicker still (`miecsim.inverse.rails`).
+Other lines are eliminated block by block (`miecsim.solvers.adjoint`); grids of two and three dimensions, and particles,
+go by their circuit (`miecsim.inverse.gradients_circuit`), which is also what the lines are tested against.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from miecsim.errors import InputError
+from miecsim.inverse.family import Family
 from miecsim.inverse.gradients_circuit import by_circuit
+from miecsim.inverse.rails import by_rails
 from miecsim.inverse.slopes import by_line
 from miecsim.solvers import line as line_solver
 from miecsim.solvers.steady import OperatingPoint
 from miecsim.typing import Array, Complex
 
 Build = Callable[[Mapping[str, float]], OperatingPoint]
-METHODS = ("auto", "line", "circuit")
+METHODS = ("auto", "rails", "line", "circuit")
 # Rails of one node more tightly coupled than this lose digits along a line (see miecsim.solvers.line.coupling).
 LARGEST_COUPLING = 1e6
 
@@ -58,20 +61,27 @@ def gradients(
     """dZ/dp of the operating point that `build` makes of parameters, between its first two terminals.
 
     frequency (n_f,) [Hz]. `build` solves the state anew for the values that it is given, on a grid that does not depend
-    on them (give the cells, or their widths). method: 'line', 'circuit', or 'auto', which takes the first where it can.
-    compiled: which twin solves a line (the compiled one has to be loaded, once: half a second), None the one that is
-    sooner done. Raises InputError where a parameter changes which equations there are, such as a conductivity that
-    vanishes, or the grid, and what `build` raises.
+    on them (give the cells, or their widths). method: 'rails' (of a family that says its numbers), 'line', 'circuit',
+    or 'auto', which takes the first where it can. compiled: which twin solves a line (the compiled one has to be
+    loaded, once: half a second), None the one that is sooner done. Raises InputError where a parameter changes which
+    equations there are, such as a conductivity that vanishes, or the grid, and what `build` raises.
     """
     f = np.atleast_1d(np.asarray(frequency, dtype=float))
     if method not in METHODS:
         raise InputError(f"method: read {method!r}; expected one of {', '.join(map(repr, METHODS))}")
+    values = np.array(list(parameters.values()), dtype=float)
+    if isinstance(build, Family) and method in ("auto", "rails"):
+        found = by_rails(build, parameters, f)
+        if found is not None:
+            return Gradients(tuple(parameters), values, f, *found)
+    if method == "rails":
+        raise InputError("method 'rails': it needs a family of lines of two rails at rest that says its numbers")
     point = build(parameters)
     if method == "line" or (method == "auto" and _is_line(point, f)):
         Z, dZ = by_line(build, parameters, f, point, compiled)
     else:
         Z, dZ = by_circuit(build, parameters, f, point)
-    return Gradients(tuple(parameters), np.array(list(parameters.values()), dtype=float), f, Z, dZ)
+    return Gradients(tuple(parameters), values, f, Z, dZ)
 
 
 def _is_line(point: OperatingPoint, f: Array) -> bool:

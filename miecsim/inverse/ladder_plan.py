@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miecsim.inverse.parameters import OF_THE_GRID, Parts, Path, parts_of, paths_to
+from miecsim.inverse.parameters import OF_THE_GRID, Parts, Path, parts_of
 from miecsim.physics.elements import Admittance, ButlerVolmer, Element, Lumped, Reversible
 from miecsim.physics.layers import CompositeLayer, ConductorLayer
 from miecsim.physics.seams import Seams
@@ -179,11 +179,12 @@ def contact_at(parts: Parts, path: Path) -> Contact:
 
 
 class Numbers:
-    """Numbers of B sets by path, (B, 1), or (1, 1) where all sets have the same."""
+    """Numbers of B sets by path, (B, 1), or (1, 1) where all sets have the same: values (B,) by path, and the others
+    as the parts have them."""
 
-    def __init__(self, parts: Parts, values: Mapping[str, Array]) -> None:
+    def __init__(self, parts: Parts, values: Mapping[Path, Array]) -> None:
         self.parts = parts
-        self.given = {path: v[:, None] for address, v in values.items() for path in paths_to(parts, address)}
+        self.given = {path: v[:, None] for path, v in values.items()}
         self.heated = self.given.get(("temperature",), np.full((1, 1), parts.temperature)) / parts.temperature
 
     def at(self, *path: str | int) -> Array:
@@ -194,9 +195,8 @@ class Numbers:
         return self.heated * value if path[-1] == "thermal_voltage" else value
 
 
-def covers(plan: Plan, address: str) -> bool:
-    """Whether the plan serves spectra of other numbers at an address (which is good)."""
-    path = paths_to(plan.parts, address)[0]
+def covers(plan: Plan, path: Path) -> bool:
+    """Whether the plan serves spectra of other numbers at a path (which is one of the parts)."""
     if path[-1] in (*OF_THE_GRID, "emf", "capacitance_ion", "capacitance_eon"):
         return False
     return not isinstance(_holder(plan.parts, path), Admittance)

@@ -60,6 +60,16 @@ def addresses(system: System) -> tuple[str, ...]:
     return tuple(a for a, paths in _places(parts_of(system)).items() if paths[0][-1] not in OF_THE_GRID)
 
 
+def numbers_of(parts: Parts) -> dict[Path, float]:
+    """Every number of the parts, by its path."""
+    found: dict[Path, float] = {("temperature",): parts.temperature}
+    for i, layer in enumerate(parts.layers):
+        found |= {path: float(_at(layer, path[2:])) for _, path in _numbers(layer, ("layers", i))}
+    for _, where, part in _wired(parts):
+        found |= {path: float(_at(part, path[len(where) :])) for _, path in _numbers(part, where)}
+    return found
+
+
 def value_of(system: System, address: str) -> float:
     """The number at an address, in SI. InputError where there is none."""
     parts = parts_of(system)
