@@ -53,6 +53,7 @@ PICTURE_OPTIONAL = (
     *("staircase", "section", "crop", "coarsen", "coating", "cracks", "mirrored", "periodic", "left", "right"),
     *("angle", "offset", "spread", "overlap", "exact", "grain", "through", "share", "inward"),
 )
+ASKED_OPTIONAL = ("kind", "scale", "noise", "starts", "kramers_kronig", "each", "data", "circuit")  # of [sweep], [fit]
 CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
 SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
 SIGNED_OR_ZERO = (
@@ -108,6 +109,8 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
     target = str(key).split(".")[-1]
     if _homogenised(path, data) and label in ("missing", "empty"):
         return False
+    if path[0] == "sweep" or (path[0] == "fit" and "set" not in path[:-1]):
+        return _asked_may(label, path, data)
     if path[0] == "patch" and target == "start":
         return label == "zero"
     if label == "missing" and path[0] == "phase" and target.startswith("sigma_"):
@@ -153,11 +156,27 @@ def legitimate(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
 
 def _homogenised(path: KeyPath, data: dict[str, Any]) -> bool:
     """Whether the key is the interfaces of a case without which an experiment has nothing to average, or a study
-    nothing to change."""
+    nothing to change, or a fit nothing to seek."""
     items = (*data.get("study", ()), *data.get("experiment", ()))
-    return path == ("interface",) and any(
-        one.get("technique") == "homogenise" or "interface." in "".join(one.get("set", ())) for one in items
+    free = data.get("fit", {}).get("parameter", ())
+    return path == ("interface",) and (
+        any(one["key"].startswith("interface.") for one in free)
+        or any(one.get("technique") == "homogenise" or "interface." in "".join(one.get("set", ())) for one in items)
     )
+
+
+def _asked_may(label: str, path: KeyPath, data: dict[str, Any]) -> bool:
+    """Whether a key of [sweep] or [fit] may be left out, or have this value: points that cannot be are told when it
+    runs, and data can be named on the command line."""
+    if label in ("enormous", "tiny"):
+        return path[-1] in ("from", "to") and path[0] == "sweep"
+    if label == "empty":
+        return path in (("fit", "data"), ("fit", "circuit"))
+    if label != "missing":
+        return False
+    if path[:2] == ("fit", "data") and len(path) == 4 and path[-1] == "study":
+        return len(data["study"]) == 1
+    return len(path) == 1 or path[-1] in ASKED_OPTIONAL or path[:2] == ("fit", "data")
 
 
 def _picture_may(label: str, key: str, value: Any) -> bool:
@@ -276,7 +295,8 @@ def faults(label: str, path: KeyPath, text: str, data: dict[str, Any], file: str
         found.append(f"{where}: not one line per error: {message!r}")
     if FOREIGN.search(message):
         found.append(f"{where}: not in our words: {message!r}")
-    told = "laws from carrier to carrier" in message and _homogenised(path, data)  # of the experiment that needs one
+    words = ("laws from carrier to carrier", "fit.parameter")  # of the experiment, or the parameter, that needs one
+    told = any(word in message for word in words) and _homogenised(path, data)
     told = told or (path == ("patch",) and "or the name of a [[patch]]" in message)  # by the contacts that name one
     if not told and not any(_names_key(line, label, path, data, file) for line in lines):
         found.append(f"{where}: does not name the key: {message!r}")
@@ -292,6 +312,8 @@ def _names_key(line: str, label: str, path: KeyPath, data: dict[str, Any], file:
         )
     told = line.removeprefix(f"{file}: ").split(": ")[0].replace('"', "")
     full = dotted(data, path)
+    if path[0] == "fit" and told.endswith(".set"):  # told of the set, and behind it of the key
+        return key in line
     if label == "misspelt":
         return told == f"{full}{key[-1]}" or (key == "name" and told.endswith(".namee"))
     renamed = key == "name" or (path[-1] == key and isinstance(_lookup(data, path), list))
@@ -339,7 +361,7 @@ def _wrong_texts(path: KeyPath, value: str) -> Iterator[tuple[str, Any]]:
         yield "broken", f"({value}"
         yield "nan", f"({value}) / 0"
         return
-    if found is None or words[-1] in ("title", "source", "name", "unit", "table"):
+    if found is None or words[-1] in ("title", "source", "name", "unit", "table", "file"):
         if words[-1] in (*WORDS, "between", "fixed_charge", "temperature", "area"):
             yield "word", value[:-1] + "x"
             yield "control", value + "\n\u2028x"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fitted_composites import ALPHA, BOTH, CELLS, ELECTRON, FREE, HEAD, ION, Q, case_text
 
-from miecsim.case import fits
+from miecsim.case import fit_data
 from miecsim.case.load import case_from_text, fitted_variant
 from miecsim.errors import InputError
 from miecsim.fit.circuits import circuits_of
@@ -57,7 +57,7 @@ def test_priors_starts_and_profiles():
 
 def test_the_threshold_of_the_filter_follows_the_noise():
     assert case_with(HEAD.replace("0.005", "0.02") + "kramers_kronig = true\n" + FREE).fit.kramers_kronig == 0.08
-    assert case_with("[fit]\nkramers_kronig = true\n" + FREE).fit.kramers_kronig == fits.THRESHOLD
+    assert case_with("[fit]\nkramers_kronig = true\n" + FREE).fit.kramers_kronig == 0.0  # that of the data
 
 
 def test_data_say_what_differs_and_how_they_are_read():
@@ -95,7 +95,7 @@ def test_the_table_of_the_manual_reads():
 
 
 def test_words_are_those_of_the_readers():
-    assert (fits.ROLES, fits.SIGNS, fits.DUPLICATES) == (readers.ROLES, readers.SIGNS, readers.DUPLICATES)
+    assert (fit_data.ROLES, fit_data.SIGNS, fit_data.DUPLICATES) == (readers.ROLES, readers.SIGNS, readers.DUPLICATES)
 
 
 def test_a_fit_is_no_part_of_what_one_run_or_one_point_of_a_sweep_computes():

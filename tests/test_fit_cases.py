@@ -100,6 +100,27 @@ def test_gradients_at_a_bound_that_is_the_last_possible_value(folder):
         assert pytest.approx(spectrum, rel=1e-9) == Z and np.array_equal(dZ, inside)
 
 
+def test_a_bias_that_is_free_moves_the_spectrum(tmp_path):
+    """Its slope is that of the spectra."""
+    text = (case_in(tmp_path) / "case.toml").read_text()
+    head = text[: text.index("[[study]]")].replace(
+        'law = "cpe"\nQ = "0.04 F*s^(alpha-1)/m^2"\nalpha = 0.8',
+        'law = "butler_volmer"\nexchange_current = "0.7 A/m^2"\nalpha = 0.5\nC = "0.2 F/m^2"',
+    )
+    study = '[[study]]\nname = "s"\nterminals = "battery"\nreference = "none"\nbias = { B = "50 mV" }\n'
+    study += 'frequency = { from = "93 kHz", to = "31 mHz", points_per_decade = 4 }\n'
+    study += 'profiles = ["1 Hz", "9 Hz", "1 kHz"]\n'
+    free = '[fit]\n[[fit.parameter]]\nkey = "study.s.bias.B"\nfrom = "5 mV"\nto = "0.2 V"\nstart = "20 mV"\n'
+    (tmp_path / "case.toml").write_text(head + study + free + '[[fit.data]]\nfile = "s.csv"\n')
+    forward, start = forward_of(load_case(tmp_path, ["grid.cells=20"]))
+    assert start == pytest.approx([0.02])
+    V, step = 0.053, 1e-4
+    ((Z, dZ),) = forward.gradients(np.array([V]))
+    ends = [forward.spectra(np.array([V + sign * step]))[0] for sign in (1, -1)]
+    assert dZ[0] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5)
+    assert np.abs(Z / forward.spectra(start)[0] - 1).max() > 0.05
+
+
 def test_values_that_make_no_case_have_no_spectrum(folder):
     forward, start = forward_of(load_case(folder))
     with pytest.raises(SolveError, match="alpha"):

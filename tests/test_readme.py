@@ -14,8 +14,11 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_python_session_does_what_the_case_does(capsys) -> None:
-    (session,) = _blocks("python")
-    exec(compile(session, "README.md", "exec"), {})
+    session, further = _blocks("python")
+    names: dict = {}
+    exec(compile(session, "README.md", "exec"), names)
+    exec(compile(further, "README.md", "exec"), names)
+    assert names["known"].identified == ("sigma_ion", "sigma_eon", "Q") and names["many"].Z.shape[0] == 1000
     printed = capsys.readouterr().out.splitlines()
     read = {line.split()[0]: float(line.split()[1]) for line in printed}
     assert abs(read["ion_blocking"] / 107 - 1) < 0.01

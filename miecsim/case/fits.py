@@ -7,21 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from miecsim.case.fields import FLAG, FREQUENCY, choice, integer, name, number, quantity, table, tables, text
-from miecsim.case.messages import MISSING, Problems, Refused, join_key, nearest, one_of, refuse, sentence
+from miecsim.case.fields import FLAG, choice, integer, name, number, table, tables, text
+from miecsim.case.fit_data import NOT_FREE, Further, Value, read_data_sets, read_further
+from miecsim.case.fit_data import DataSet as DataSet
+from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, refuse, sentence
 from miecsim.case.overrides import value_at
 from miecsim.case.table import Context, Leaf, Raw, Row, key, named_items, read_table, sub_table
 from miecsim.errors import InputError
 from miecsim.units import DIMENSIONS, UnitError, parse_any, quoted, read_quantity, shown
 
-Value = str | int | float | bool
 WEIGHTINGS = ("modulus", "unit", "measured")
-ROLES = ("frequency", "real", "imaginary", "-imaginary", "modulus", "phase", "-phase", "loop")
-DUPLICATES = ("keep", "average", "refuse")
-SIGNS = ("auto", "Im", "-Im")
-RELATIVE = "relative"
 THRESHOLD = 0.01  # of a Kramers-Kronig residual where the case says no other, but never below
-BEYOND = 4.0  # times the noise, where that is known
+BEYOND = 4.0  # times the noise
 _ANY_ALPHA = 0.77  # an exponent no quantity is written with: the unit of a CPE holds it as a word
 
 
@@ -46,21 +43,6 @@ class FreeKey:
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """One measured spectrum: the study that models it, what differs for it, where it lies and how it is read."""
-
-    name: str
-    study: str
-    file: str  # "" where the command line names it
-    group: str  # data of one group share the values of `each` parameters
-    settings: tuple[tuple[str, Value], ...]
-    window: tuple[float, float]  # Hz, kept
-    noise_column: str
-    noise_unit: str
-    reading: Mapping[str, Any]  # options of read_spectrum
-
-
-@dataclass(frozen=True)
 class FittedCircuit:
     """A circuit fitted to the data beside the continuum. bounds by element value; others follow from the data."""
 
@@ -72,7 +54,9 @@ class FittedCircuit:
 @dataclass(frozen=True)
 class FitTable:
     """`noise` relative to |Z| ("unit": to its root mean square), None where the residuals must say it. `profile`: keys
-    whose likelihood is followed. `kramers_kronig`: largest residual of a point that is kept, None: all are."""
+    whose likelihood is followed. `kramers_kronig`: largest residual of a point that is kept, 0: it follows from
+    the noise that the check finds, None: all points are kept. `next`: whether experiments that would tell more are
+    sought, `further` among them."""
 
     weighting: str
     noise: float | None
@@ -83,12 +67,13 @@ class FitTable:
     parameters: tuple[FreeKey, ...]
     data: tuple[DataSet, ...]
     circuits: tuple[FittedCircuit, ...]
+    next: bool = True
+    further: tuple[Further, ...] = ()
 
 
 _VALUE = 'a quantity or number as the key takes it, such as "1 mS/m" or 0.4'
 _KEY = "a dotted key of the case, such as layer.cathode.thickness"
 _WIRING = ("terminal", "link", "bias")  # what a parameter can be in a study
-_NOT_FREE = ("title", "source", "study", "experiment", "check", "sweep", "fit")
 _BOUNDS = 'a table of element values, such as { R0 = [1, 100], "CPE1.Q" = [1e-7, 1e-3] } (SI)'
 
 
@@ -108,22 +93,9 @@ def _profile(value: object, _siblings: Any, _context: Context) -> Any:
 
 def _threshold(value: object, siblings: Any, context: Context) -> Any:
     if isinstance(value, bool):
-        return max(THRESHOLD, BEYOND * (siblings.get("noise") or 0.0)) if value else None
+        noise = siblings.get("noise")
+        return (max(THRESHOLD, BEYOND * noise) if noise else 0.0) if value else None
     return _SHARE.check(value, siblings, context)
-
-
-def _columns(value: object, _siblings: Any, _context: Context) -> Any:
-    if not isinstance(value, dict) or not value:
-        raise refuse(shown(value), 'a table of titles or numbers, such as { frequency = "f", real = 2 }')
-    wrong = [
-        (role, sentence("an unknown key", one_of(ROLES), nearest(role, ROLES))) for role in value if role not in ROLES
-    ]
-    for role, title in value.items():
-        if isinstance(title, bool) or not isinstance(title, str | int):
-            wrong.append((role, sentence(shown(title), "the title of a column, or its number from 1")))
-    if wrong:
-        raise Refused(*wrong)
-    return dict(value)
 
 
 def _bounds(value: object, _siblings: Any, _context: Context) -> Any:
@@ -151,6 +123,8 @@ class _FitKeys(Row):
     parameter: list[Raw] = key(tables("[[fit.parameter]]", least=1))
     data: list[Raw] | None = key(tables("[[fit.data]]"), default=None)
     circuit: list[Raw] | None = key(tables("[[fit.circuit]]"), default=None)
+    next: bool = key(FLAG, default=True)
+    candidate: list[Raw] | None = key(tables("[[fit.candidate]]"), default=None)
 
 
 class _ParameterKeys(Row):
@@ -168,29 +142,6 @@ class _PriorKeys(Row):
     spread: Any = key(Leaf(_VALUE, _plain))
 
 
-class _DataKeys(Row):
-    name: str | None = key(name(), default=None)
-    study: str | None = key(text("the name of a study"), default=None)
-    file: str | None = key(text('a file beside the case, or "$MIECSIM_DATA/..."'), default=None)
-    group: str | None = key(text("a word that data with the same values share"), default=None)
-    settings: Raw | None = key(table("dotted keys in quotes, and their values"), default=None, toml="set")
-    frequency: Raw | None = key(table("from and to"), default=None)
-    area: float | None = key(quantity("area", 1e-20, 1e4), default=None)
-    unit: str | None = key(text('the unit of Z, such as "kohm" or "ohm cm^2"'), default=None)
-    columns: Any = key(Leaf("a table of titles or numbers", _columns), default=None)
-    imaginary: str | None = key(choice(*SIGNS), default=None)
-    loop: int | None = key(integer(1, 10**6), default=None)
-    duplicates: str | None = key(choice(*DUPLICATES), default=None)
-    cut: str | None = key(choice("refuse", "drop"), default=None)
-    noise_column: str | None = key(text("the title of the column that holds the standard deviation"), default=None)
-    noise_unit: str | None = key(text(f'a unit such as "ohm", or "{RELATIVE}"'), default=None)
-
-
-class _WindowKeys(Row):
-    start: float | None = key(FREQUENCY, default=None, toml="from")
-    stop: float | None = key(FREQUENCY, default=None, toml="to")
-
-
 class _CircuitKeys(Row):
     name: str = key(name())
     string: str = key(text("a circuit such as R0-p(R1,C1)"))
@@ -198,7 +149,6 @@ class _CircuitKeys(Row):
 
 
 FIT = table("weighting, noise, starts, [[fit.parameter]], [[fit.data]]")
-_READING = ("area", "unit", "columns", "imaginary", "loop", "duplicates", "cut")
 
 
 def read_fit(raw: Raw, problems: Problems) -> FitTable | None:
@@ -213,7 +163,8 @@ def read_fit(raw: Raw, problems: Problems) -> FitTable | None:
     for i, path in enumerate(free):
         if path in free[:i]:
             problems.add(f"fit.parameter.{i}.key", f"{shown(path)} a second time", "a key that no other has")
-    data = _data_sets(raw, own, found.weighting, problems)
+    data = read_data_sets(raw, own, found.weighting, problems)
+    further = read_further(raw, own, problems)
     circuits = [
         read_table(_CircuitKeys, item, at, problems) for at, item in named_items(own, "circuit", "fit", problems)
     ]
@@ -231,7 +182,7 @@ def read_fit(raw: Raw, problems: Problems) -> FitTable | None:
     whole = tuple(FittedCircuit(c.name, c.string, c.bounds or {}) for c in circuits if c is not None)
     kept = tuple(p for p in parameters if p is not None)
     how = (found.weighting, found.noise, found.starts, found.seed)
-    return FitTable(*how, profile, found.kramers_kronig, kept, tuple(data), whole)
+    return FitTable(*how, profile, found.kramers_kronig, kept, tuple(data), whole, found.next, tuple(further))
 
 
 # ---- parameters ----
@@ -298,7 +249,7 @@ def _study_of(path: str) -> str:
 
 def _own_value(raw: Raw, path: str, at: str, problems: Problems) -> tuple[float, str, Value] | None:
     """SI value, unit and text of what the case has under a key; None where it has nothing there."""
-    if path.split(".")[0] in _NOT_FREE and not _study_of(path):
+    if path.split(".")[0] in NOT_FREE and not _study_of(path):
         problems.add(at, quoted(path), _KEY)
         return None
     try:
@@ -345,71 +296,3 @@ def _prior(found: Any, unit: str, log: bool, at: str, problems: Problems) -> tup
         problems.add(at, f"{shown(own.mean)} and {shown(own.spread)}", "a mean and a spread above 0")
         return None
     return mean, spread
-
-
-# ---- data ----
-
-
-def _data_sets(raw: Raw, own: Raw, weighting: str, problems: Problems) -> list[DataSet]:
-    items = raw.get("study")
-    studies = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    known = [word for word in studies if isinstance(word, str)]
-    result: list[DataSet] = []
-    for at, item in named_items(own, "data", "fit", problems):
-        found = read_table(_DataKeys, item, at, problems)
-        if found is None:
-            continue
-        one = _data_set(found, known, at, problems)
-        if one is None:
-            continue
-        if any(one.name == other.name for other in result):
-            problems.add(join_key(at, "name"), f"{quoted(one.name)} a second time", "a name that no other data has")
-        if weighting == "measured" and not one.noise_column:
-            problems.add(join_key(at, "noise_column"), MISSING, 'the title of a column, with weighting = "measured"')
-        if weighting != "measured" and one.noise_column:
-            told = f'{quoted(one.noise_column)} with weighting = "{weighting}"'
-            problems.add(join_key(at, "noise_column"), told, 'weighting = "measured"')
-        result.append(one)
-    return result
-
-
-def _data_set(found: Any, studies: list[str], at: str, problems: Problems) -> DataSet | None:
-    before = len(problems.items)
-    study = found.study or (studies[0] if len(studies) == 1 else "")
-    if not study:
-        problems.add(join_key(at, "study"), MISSING, f"the name of a study: {one_of(studies)}")
-    elif study not in studies:
-        expected = f"the name of a study: {one_of(studies)}" if studies else "a case with [[study]]"
-        problems.add(join_key(at, "study"), quoted(study), expected, nearest(study, studies))
-    settings = tuple(_flat(found.settings or {}, ""))
-    for path, value in settings:
-        if not isinstance(value, str | int | float):
-            problems.add(join_key(at, "set", path), shown(value), "a value as the key takes it")
-        elif path.split(".")[0] in _NOT_FREE:
-            problems.add(join_key(at, "set", path), "a key that data cannot set", "a key of layer, grid, or the like")
-    window = (
-        None
-        if found.frequency is None
-        else read_table(_WindowKeys, found.frequency, join_key(at, "frequency"), problems)
-    )
-    ends = () if window is None else tuple(f for f in (window.start, window.stop) if f is not None)
-    if len(ends) == 2 and ends[0] == ends[1]:
-        problems.add(join_key(at, "frequency.to"), "the same frequency as from", "another frequency")
-    if len(problems.items) > before:
-        return None
-    low, high = (min(ends), max(ends)) if len(ends) == 2 else (0.0, math.inf)
-    if len(ends) == 1 and window is not None:  # "from" alone is where the kept part begins
-        low, high = (ends[0], math.inf) if window.stop is None else (0.0, ends[0])
-    label = found.name or study
-    reading = {word: getattr(found, word) for word in _READING if getattr(found, word) is not None}
-    noise = (found.noise_column or "", found.noise_unit or "ohm")
-    return DataSet(label, study, found.file or "", found.group or label, settings, (low, high), *noise, reading)
-
-
-def _flat(node: Raw, at: str) -> list[tuple[str, Any]]:
-    """(dotted key, value) of nested tables: TOML makes one of a dotted key that is not in quotes."""
-    out: list[tuple[str, Any]] = []
-    for word, value in node.items():
-        here = f"{at}.{word}" if at else word
-        out += _flat(value, here) if isinstance(value, dict) and value else [(here, value)]
-    return out

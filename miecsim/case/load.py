@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from miecsim.case.columns import with_columns
 from miecsim.case.contacts import MICROSTRUCTURE
 from miecsim.case.data import Experiment, Layer, Study
+from miecsim.case.fit_data import DataSet, Further
 from miecsim.case.fits import FitTable, as_written
 from miecsim.case.messages import Problems, Refused, join_key, nearest, one_of, sentence
 from miecsim.case.overrides import MEASURED, apply_override, in_order, put, stack_for, stack_of
@@ -148,15 +149,17 @@ def _check_fit(raw: Raw, fit: FitTable, problems: Problems) -> None:
     """Reads the case as each of the data sees it, and once for each end of a parameter, so that a key that leads
     nowhere and a value that cannot be are told before anything is fitted."""
     free = {parameter.key: f"fit.parameter.{i}" for i, parameter in enumerate(fit.parameters)}
-    for i, one in enumerate(fit.data):
+    variants: list[tuple[str, DataSet | Further]] = [(f"data.{i}", one) for i, one in enumerate(fit.data)]
+    variants += [(f"candidate.{i}", one) for i, one in enumerate(fit.further)]
+    for at, one in variants:
         own = next(item for item in raw["study"] if item.get("name") == one.study)
         for key in (*own.get("set", {}), *(key for key, _ in one.settings)):
             for path in free:
                 if path == key or path.startswith(f"{key}.") or key.startswith(f"{path}."):
-                    whose = "the study" if key in own.get("set", {}) else "the data"
+                    whose = "the study" if key in own.get("set", {}) else f"the {at.partition('.')[0]}"
                     told = f"{key}, which is a free parameter, in the set of {whose}"
-                    problems.add(f"fit.data.{i}", told, "one of the two (each = true gives one value per group)")
-        _read_with(raw, one.study, one.settings, f"fit.data.{i}.set", problems)
+                    problems.add(f"fit.{at}", told, "one of the two (each = true gives one value per group)")
+        _read_with(raw, one.study, one.settings, f"fit.{at}.set", problems)
     if problems.items or not raw.get("study"):
         return
     first = (fit.data[0].study, fit.data[0].settings) if fit.data else (raw["study"][0]["name"], ())

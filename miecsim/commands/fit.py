@@ -18,7 +18,7 @@ from miecsim.errors import InputError
 from miecsim.fit.record import FitRecord
 from miecsim.fit.run import Job, prepare, run_fit
 from miecsim.fit.store import read_fit, write_fit, write_summary
-from miecsim.report.fit_words import agreement_rows, statements, value_cells
+from miecsim.report.fit_words import agreement_rows, further_lines, statements, value_cells
 
 NAME = 28  # characters of a parameter on one line of the table
 RESULT, SUMMARY, FITTED = "fit.h5", "fit.json", "fitted_case.toml"
@@ -86,10 +86,15 @@ def _solve(job: Job, console: Console) -> FitRecord:
 
 
 def report(console: Console, record: FitRecord) -> None:
-    """The table of values, how well each spectrum is explained, and what is not identified."""
+    """The table of values, how well each spectrum is explained, what is not identified, and what would tell more."""
     console.print(value_table(record))
     console.print(agreement_table(record))
     for line in statements(record):
+        console.print(Text(f"- {line}"))
+    further = further_lines(record)
+    if further:
+        console.print("Further experiments:")
+    for line in further:
         console.print(Text(f"- {line}"))
 
 

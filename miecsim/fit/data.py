@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from miecsim.case.fits import RELATIVE, DataSet, FitTable
+from miecsim.case.fit_data import RELATIVE, DataSet
+from miecsim.case.fits import FitTable
 from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.messages import nearest, one_of, sentence
 from miecsim.errors import InputError
+from miecsim.fit.doubts import check_once, sign_doubt, threshold_of
 from miecsim.inverse.forward import FitData
 from miecsim.inverse.kramers_kronig import filter_points
 from miecsim.inverse.measured import Measured
@@ -55,8 +57,12 @@ def assigned(case: Case, given: Sequence[str]) -> tuple[tuple[DataSet, Path], ..
     fit = _fit_of(case)
     sets = {one.name: one for one in fit.data}
     files = {one.name: _beside(case, one) for one in fit.data if one.file}
+    named: set[str] = set()  # on the command line
     for argument in given:
         name, path = _argument(case, sets, argument)
+        if name in named:
+            raise InputError(f"{argument}: read a second file for {name}; expected one")
+        named.add(name)
         sets.setdefault(name, _bare(name))
         files[name] = path
     if not sets:
@@ -117,31 +123,41 @@ def _argument(case: Case, sets: Mapping[str, DataSet], text: str) -> tuple[str, 
 def load(case: Case, found: Sequence[tuple[DataSet, Path]]) -> tuple[Loaded, ...]:
     """Every spectrum read, in the unit of the model, with its weights. Raises InputError in one line for a file that
     cannot be read, a unit that cannot be converted, and data of which too little is left."""
-    return tuple(_loaded(case, _fit_of(case), one, path) for one, path in found)
+    loaded = tuple(_loaded(case, _fit_of(case), one, path) for one, path in found)
+    try:
+        check_once([(one.of.name, one.digest, (one.of.reading, one.of.window)) for one in loaded])
+    except InputError as error:
+        raise InputError(f"{case.file}: {error}") from None
+    return loaded
 
 
 def _loaded(case: Case, fit: FitTable, one: DataSet, path: Path) -> Loaded:
-    at = f"{case.file}: fit.data.{one.name}"
     try:
         read = read_spectrum(path, **one.reading)
-        whole = _in_units(read, _area(case, one))
-        sigma, known = _sigma(fit, one, read, whole)
+        return _chosen(fit, one, path, read, _in_units(read, _area(case, one)))
     except InputError as error:
-        raise InputError(f"{at}: {error}") from None
+        raise InputError(f"{case.file}: fit.data.{one.name}: {error}") from None
+
+
+def _chosen(fit: FitTable, one: DataSet, path: Path, read: Measured, whole: Measured) -> Loaded:
+    """The points that are fitted, with their weights; why the others are not."""
     low, high = one.window
     inside = (whole.frequency >= low * (1 - 1e-9)) & (whole.frequency <= high * (1 + 1e-9))
     why = {int(i): f"outside {low:g} to {high:g} Hz" for i in np.flatnonzero(~inside)}
-    remarks = list(whole.notes)
+    why |= {int(i): "Z = 0 is no measurement" for i in np.flatnonzero(inside & (whole.Z == 0))}
+    inside &= whole.Z != 0
+    _check_left(inside, whole)
+    remarks = [*whole.notes, *sign_doubt(whole.frequency[inside], whole.Z[inside])]
     if fit.kramers_kronig is not None:
-        _check_left(at, inside, whole)
         dropped, said = _inconsistent(whole, inside, fit.kramers_kronig)
         why |= dropped
         remarks += said
     keep = np.ones(len(whole), dtype=np.bool_)
     keep[list(why)] = False
-    _check_left(at, keep, whole)
+    _check_left(keep, whole)
+    sigma, known = _sigma(fit, one, read, whole, keep)
     removed = tuple(Removed(float(whole.frequency[i]), complex(whole.Z[i]), why[i]) for i in sorted(why))
-    data = FitData(one.name, whole.frequency[keep], whole.Z[keep], sigma[keep], known)
+    data = FitData(one.name, whole.frequency[keep], whole.Z[keep], sigma, known)
     return Loaded(one, path, hashlib.sha256(path.read_bytes()).hexdigest(), data, removed, tuple(remarks))
 
 
@@ -156,15 +172,19 @@ def _area(case: Case, one: DataSet) -> float | None:
 def _in_units(read: Measured, area: float | None) -> Measured:
     """Z as the model has it: per area where the case is, else of the sample of the case."""
     if area is None:
+        if read.units == "ohm" and read.area is None:
+            told = "Z in ohm, of a case per area; expected area of the electrode, or a unit of Z times area"
+            raise InputError(f"{read.source}: read {told}")
         return read.in_units("ohm m^2")
     return replace(read, area=area).in_units("ohm") if read.units == "ohm m^2" else read
 
 
-def _sigma(fit: FitTable, one: DataSet, read: Measured, whole: Measured) -> tuple[Array, bool]:
-    """Standard deviation (n_f,) of the real and imaginary part each, and whether it is known but for a factor."""
-    modulus = np.abs(whole.Z)
+def _sigma(fit: FitTable, one: DataSet, read: Measured, whole: Measured, keep: Bools) -> tuple[Array, bool]:
+    """Standard deviation (n_f,) of the real and imaginary part each of the points kept, and whether it is known but for
+    a factor."""
+    at, modulus = np.flatnonzero(keep), np.abs(whole.Z[keep])
     if fit.weighting == "measured":
-        return _from_column(one, read, np.abs(whole.Z / read.Z)), True
+        return _from_column(one, read.picked(at, ""), modulus / np.abs(read.Z[at])), True
     level = 1.0 if fit.noise is None else fit.noise
     if fit.weighting == "unit":
         modulus = np.full(modulus.size, float(np.sqrt(np.mean(modulus**2))))
@@ -196,13 +216,17 @@ def _from_column(one: DataSet, read: Measured, factor: Array) -> Array:
 
 
 def _inconsistent(whole: Measured, inside: Bools, threshold: float) -> tuple[dict[int, str], list[str]]:
-    """Points that Kramers-Kronig's relations refuse, and what to say of the rest."""
+    """Points that Kramers-Kronig's relations refuse, and what to say of the rest. threshold: 0 where it follows from
+    the noise that the check finds."""
     at = np.flatnonzero(inside)
-    found = filter_points(whole.frequency[at], whole.Z[at], threshold)
+    f, Z = whole.frequency[at], whole.Z[at]
+    found = filter_points(f, Z, threshold or threshold_of(f, Z))
+    if not threshold and found.dropped:  # what is left tells the noise better
+        found = filter_points(f, Z, threshold_of(f[found.mask], Z[found.mask]))
     dropped = {int(at[d.index]): f"Kramers-Kronig {d.reason} ({_larger(d.residual):.3g} of |Z|)" for d in found.dropped}
     left = f"Kramers-Kronig: largest residual of the points kept {float(found.check.worst.max()):.2g} of |Z|"
     if not found.consistent:
-        left += f", still above {threshold:g}: the spectrum itself is not consistent"
+        left += f", still above {found.threshold:g}: the spectrum itself is not consistent"
     return dropped, [left]
 
 
@@ -210,10 +234,10 @@ def _larger(residual: complex) -> float:
     return max(abs(residual.real), abs(residual.imag))
 
 
-def _check_left(at: str, keep: Bools, whole: Measured) -> None:
+def _check_left(keep: Bools, whole: Measured) -> None:
     if int(keep.sum()) < FEWEST:
         low, high = whole.frequency.min(), whole.frequency.max()
         raise InputError(
-            f"{at}: {int(keep.sum())} of {len(whole)} points from {low:.4g} to {high:.4g} Hz are left; "
+            f"{int(keep.sum())} of {len(whole)} points from {low:.4g} to {high:.4g} Hz are left; "
             f"expected {FEWEST} or more"
         )

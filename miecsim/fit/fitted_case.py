@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from miecsim.case.fits import DataSet, Value, as_written
+from miecsim.case.fit_data import DataSet, Value
+from miecsim.case.fits import as_written
 from miecsim.case.load import Case, case_from_dict
 from miecsim.case.messages import Refused
 from miecsim.case.overrides import in_order, put

@@ -6,6 +6,7 @@ function of them all. Shares are those of the automatic grid at given values (`a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,25 +14,25 @@ from typing import Any
 
 import numpy as np
 
+from miecsim.case.data import Bias
 from miecsim.case.fits import DataSet, FitTable, FreeKey, as_written
 from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.overrides import put
 from miecsim.case.table import Raw
 from miecsim.errors import InputError, SolveError
-from miecsim.grid import Grid
 from miecsim.grid.stack import Mesh, layer_widths
+from miecsim.inverse.continuum import spectrum_of
 from miecsim.inverse.family import Family
 from miecsim.inverse.forward import FreeParameter
 from miecsim.inverse.gradients import gradients
+from miecsim.inverse.parameters import Parts, Path, numbers_of
 from miecsim.run.build import mesh_of, model_of, wiring_of
-from miecsim.solvers.impedance import impedance
 from miecsim.solvers.rest import rest_point
 from miecsim.system import System, build_system
 from miecsim.typing import Array, Complex, Ints
 
 MARGIN = 0.5  # of the decay lengths: what grids resolve, so that parameters may move
 _INSIDE = 1e-3  # of a bound: further than differences reach
-_MOST_GRIDS = 12  # kept; the differences by one thickness need five
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ class _Spectrum:
     place: Ints
     cells: tuple[Array, ...] = ()
     lengths: Array = field(default_factory=lambda: np.zeros(0))
-    grids: dict[Any, Grid] = field(default_factory=dict)
 
 
 class CaseForward:
@@ -104,7 +104,7 @@ class CaseForward:
         mesh = Mesh(cells="auto" if own.cells is None else own.cells, grading=own.grading)
         layers = enumerate(zip(case.layers, lengths, strict=True))
         cells = tuple(layer_widths(1.0, length, mesh, i) for i, (_, length) in layers)
-        return replace(one, cells=cells, lengths=lengths if own.cells is None else np.zeros(lengths.size), grids={})
+        return replace(one, cells=cells, lengths=lengths if own.cells is None else np.zeros(lengths.size))
 
     def resolves(self, values: Array) -> bool:
         """Whether the grids are fine enough at other values."""
@@ -118,6 +118,13 @@ class CaseForward:
         """The same model on grids that are made for other values."""
         return CaseForward(self._case, self._seats, self._data, at)
 
+    def finer(self, at: Array) -> CaseForward:
+        """The same model with every cell cut in two."""
+        other = copy.copy(self)
+        other._parts = tuple(replace(p, cells=tuple(np.repeat(w / 2, 2) for w in p.cells)) for p in self._parts)
+        other._families = tuple(other._family(one, at) for one in other._parts)
+        return other
+
     def _variant(self, one: _Spectrum, values: Mapping[str, float]) -> Case:
         raw = dict(one.raw)
         for _, name, key in one.free:
@@ -130,15 +137,7 @@ class CaseForward:
         thickness = tuple(layer.thickness for layer in case.layers)
         cells = [share * t for share, t in zip(one.cells, thickness, strict=True)]
         mesh = replace(mesh_of(case, None, float(one.frequency[-1])), cells=cells, grading=1.0)
-        shape = (thickness, case.grid.inner_radius, case.area)
-        grid = one.grids.get(shape)
-        wiring = wiring_of(case, case.studies[0])
-        system = build_system(model_of(case), wiring, area=case.area, mesh=mesh, grid=grid)
-        if grid is None:
-            if len(one.grids) >= _MOST_GRIDS:
-                one.grids.clear()
-            one.grids[shape] = system.grid
-        return system
+        return build_system(model_of(case), wiring_of(case, case.studies[0]), area=case.area, mesh=mesh)
 
     def _family(self, one: _Spectrum, at: Array) -> Family:
         """The operating points of one of the data: at rest where its reference state is one of rest."""
@@ -146,13 +145,30 @@ class CaseForward:
         (study,) = self._variant(one, own).studies
         bias, system = study.bias, partial(self._system, one)
         if bias is not None:
-            voltages, currents = dict(bias.voltages), dict(bias.currents)
-            return Family(system, voltages=lambda _: voltages, currents=lambda _: currents)
+            imposed = partial(self._bias, one, bias)
+            return Family(
+                system, voltages=lambda v: dict(imposed(v).voltages), currents=lambda v: dict(imposed(v).currents)
+            )
         try:
             rest_point(system(own))
         except InputError:
             return Family(system, voltages=lambda _: {})  # all terminals at 0 V
-        return Family(system)
+        return Family(system, numbers=partial(self._numbers, one))
+
+    def _numbers(self, one: _Spectrum, values: Mapping[str, float]) -> dict[Path, float]:
+        """Every number of the system at other values, with what its grid depends on."""
+        case = self._variant(one, values)
+        model, wiring = model_of(case), wiring_of(case, case.studies[0])
+        parts = Parts(model.layers, model.junctions, wiring.terminals, wiring.links, model.temperature)
+        shape: dict[Path, float] = {("area",): case.area or 1.0, ("grid", "radius"): case.grid.inner_radius}
+        return {**numbers_of(parts), **shape}
+
+    def _bias(self, one: _Spectrum, at_start: Bias, values: Mapping[str, float]) -> Bias:
+        """What is imposed at other values: a bias can be free itself, and a current density follows the area."""
+        if not any(key.key == "area" or key.key.split(".")[2:3] == ["bias"] for _, _, key in one.free):
+            return at_start
+        found = self._variant(one, values).studies[0].bias
+        return at_start if found is None else found
 
     def check(self, values: Array) -> None:
         """Raises InputError and SolveError, as a run does, where the case has no operating point at these values."""
@@ -167,7 +183,7 @@ class CaseForward:
         """Z at the rising frequencies of each of the data."""
         with _as_solve_errors():
             return [
-                impedance(family(self._own(one, values)), one.frequency).Z
+                spectrum_of(family, self._own(one, values), one.frequency)
                 for one, family in zip(self._parts, self._families, strict=True)
             ]
 

@@ -115,10 +115,44 @@ class Agreement:
     systematic: str
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a further experiment would make of an open parameter: its standard error (of ln p where `log`, else of p)
+    where the fit ends, and the best and the worst of the values seen that fit as well. fixed: whether it would then be
+    known well enough at some of these values; sure: at all."""
+
+    name: str
+    unit: str
+    log: bool
+    error: float
+    best: float
+    worst: float
+    fixed: bool
+    sure: bool
+
+
+@dataclass(frozen=True)
+class FurtherRecord:
+    """A further experiment that was weighed: `points` frequencies between low and high [Hz]."""
+
+    name: str
+    study: str
+    settings: Mapping[str, Any]
+    low: float
+    high: float
+    points: int
+    predictions: tuple[Prediction, ...]
+
+    @property
+    def fixes(self) -> tuple[Prediction, ...]:
+        return tuple(p for p in self.predictions if p.fixed)
+
+
 @dataclass(frozen=True, eq=False)
 class FitRecord:
     """A fit. covariance, correlation (n_p, n_p): of ln p (p where a parameter is not on a logarithmic scale). noise:
-    the factor of the sigma that are known only up to it. open_combinations: what the data leave open, in words."""
+    the factor of the sigma that are known only up to it. open_combinations: what the data leave open, in words.
+    further: the best of the further experiments that were `weighed`, none where nothing is open."""
 
     title: str
     source: str
@@ -145,6 +179,8 @@ class FitRecord:
     aic: float
     bic: float
     evaluations: int
+    further: tuple[FurtherRecord, ...] = ()
+    weighed: int = 0
 
     @property
     def correlated(self) -> tuple[tuple[str, str, float], ...]:

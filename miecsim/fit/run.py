@@ -18,16 +18,19 @@ from miecsim.circuit.compose import Circuit
 from miecsim.errors import InputError, SolveError
 from miecsim.fit.circuits import agreement, circuits_of, fit_circuit
 from miecsim.fit.data import Loaded, assigned, load
+from miecsim.fit.doubts import contradicted, moved_by_grid, outliers
 from miecsim.fit.model import CaseForward, Seat, free_parameters, seats_of
 from miecsim.fit.record import (
     Agreement,
     CircuitRecord,
     FitRecord,
+    FurtherRecord,
     ParameterRecord,
     ProfileRecord,
     SpectrumRecord,
     StartRecord,
 )
+from miecsim.fit.weighing import weigh
 from miecsim.inverse.fit import Fit, fit
 from miecsim.inverse.forward import FreeParameter
 from miecsim.inverse.profile_likelihood import profile
@@ -112,16 +115,23 @@ def run_fit(job: Job, progress: Progress | None = None) -> FitRecord:
     timings["fit"] = time.perf_counter() - begin
     profiles: list[ProfileRecord] = []
     circuits: list[tuple[CircuitRecord, Agreement]] = []
-    remarks = _of_starts(found)
+    further: tuple[tuple[FurtherRecord, ...], int] = ((), 0)
+    remarks = [*_of_starts(found), *outliers(found), *contradicted(found), *_of_grid(forward, found)]
     begin = time.perf_counter()
     try:
         _follow(job, forward, found, profiles, tell)
         timings["profiles"] = time.perf_counter() - begin
-        _compare(job, circuits, tell)
+        remarks += _compare(job, circuits, tell)
+        begin = time.perf_counter()
+        if job.fit.next:
+            further = weigh(job.case, job.loaded, job.seats, forward, found, tell)
+        timings["next"] = time.perf_counter() - begin
     except KeyboardInterrupt:
         left = len(job.fit.profile) + len(job.fit.circuits)
-        remarks.append(f"interrupted: of {left} profiles and circuits, those that were not done are left out")
-    return _record(job, forward, found, profiles, circuits, remarks, timings)
+        said = f"interrupted: of {left} profiles and circuits, those that were not done are left out"
+        remarks.append(said + (", and so are further experiments" if job.fit.next else ""))
+    record = _record(job, forward, found, profiles, circuits, remarks, timings)
+    return replace(record, further=further[0], weighed=further[1])
 
 
 def _fitted(job: Job, tell: Progress) -> tuple[CaseForward, Fit]:
@@ -147,7 +157,7 @@ def _fitted(job: Job, tell: Progress) -> tuple[CaseForward, Fit]:
             break
         said = "fit on a finer grid"
         forward = forward.gridded(found.values)
-        again = fit(_Counted(forward, during), _from(parameters, found), data)
+        again = fit(_Counted(forward, during), _from(parameters, found), data, also=found.rivals)
         found = replace(again, starts=found.starts)
     return forward, found
 
@@ -167,6 +177,13 @@ def _of_starts(found: Fit) -> list[str]:
     return [
         f"{alike} of {len(found.starts)} starts ended at the best misfit" + (f", {failed} failed" if failed else "")
     ]
+
+
+def _of_grid(forward: CaseForward, found: Fit) -> list[str]:
+    try:
+        return moved_by_grid(forward, forward.finer(found.values).spectra(found.values), found)
+    except (InputError, SolveError):
+        return []  # a grid that fails where the other does not tells nothing of it
 
 
 def _follow(job: Job, forward: CaseForward, found: Fit, out: list[ProfileRecord], tell: Progress) -> None:
@@ -190,15 +207,17 @@ def _tell_count(tell: Progress, said: str, part: float, asked: int) -> None:
     tell(f"{said} ({asked} evaluations)", part)
 
 
-def _compare(job: Job, out: list[tuple[CircuitRecord, Agreement]], tell: Progress) -> None:
-    """Every circuit of the case, fitted to each of the data alone."""
+def _compare(job: Job, out: list[tuple[CircuitRecord, Agreement]], tell: Progress) -> list[str]:
+    """Every circuit of the case, fitted to each of the data alone; a line for each that cannot be."""
+    said = []
     for circuit, composed in zip(job.fit.circuits, job.circuits, strict=True):
         for one in job.loaded:
             tell(f"circuit {circuit.name}: {one.of.name}", 0.9)
             try:
                 out.append(fit_circuit(circuit, composed, one.data, job.fit.starts, job.fit.seed))
-            except SolveError as error:
-                raise SolveError(f"{job.case.file}: fit.circuit.{circuit.name}: {error}") from None
+            except (InputError, SolveError) as error:
+                said.append(f"circuit {circuit.name}: {one.of.name}: left out, {error}")
+    return said
 
 
 # ---- the record ----

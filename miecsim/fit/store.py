@@ -8,6 +8,8 @@
 /starts/              start, end (rows), cost, failed
 /circuit/<number>/    name, value, unit, error, statement; fitted (attributes: name, string, data, chi2 ...)
 /agreement/           data, model, parameters, rms, largest, at, systematic
+/further/<number>/    name of an open parameter, unit, log, error, best, worst, fixed, sure (attributes: name, study,
+                      settings, low, high, points)
 /meta/                case, fit (JSON), remarks, open_combinations, versions, timings; attributes
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from miecsim.fit.record import (
     Agreement,
     CircuitRecord,
     FitRecord,
+    FurtherRecord,
     ParameterRecord,
+    Prediction,
     ProfileRecord,
     SpectrumRecord,
     StartRecord,
@@ -57,13 +61,15 @@ def write_fit(path: str | Path, record: FitRecord) -> None:
         _write_starts(group_in(file, "starts"), record.starts)
         for number, circuit in enumerate(record.circuits):
             _write_circuit(group_in(file, f"circuit/{number}"), circuit)
+        for number, one in enumerate(record.further):
+            _write_further(group_in(file, f"further/{number}"), one)
         group = group_in(file, "agreement")
         for name in (f.name for f in fields(Agreement)):
             put(group, name, [getattr(one, name) for one in record.agreements])
 
 
 def _write_meta(group: Any, record: FitRecord) -> None:
-    for name in ("title", "source", "file", "input_hash", "weighting", "evaluations"):
+    for name in ("title", "source", "file", "input_hash", "weighting", "evaluations", "weighed"):
         group.attrs[name] = getattr(record, name)
     for name in _FIGURES:
         put(group, name, getattr(record, name))
@@ -137,6 +143,14 @@ def _write_circuit(group: Any, one: CircuitRecord) -> None:
     put(group, "fitted", one.fitted, "as data")
 
 
+def _write_further(group: Any, one: FurtherRecord) -> None:
+    for word in ("name", "study", "low", "high", "points"):
+        group.attrs[word] = getattr(one, word)
+    group.attrs["settings"] = to_json(one.settings)
+    for word in (f.name for f in fields(Prediction)):
+        put(group, word, [getattr(p, word) for p in one.predictions])
+
+
 # ---- reading ----
 
 
@@ -185,6 +199,8 @@ def _record(file: Any) -> FitRecord:
         starts=_starts(file["starts"]),
         circuits=tuple(_circuit(group) for group in file.get("circuit", {}).values()),
         agreements=_agreements(file["agreement"]),
+        further=tuple(_further(group) for group in file.get("further", {}).values()),
+        weighed=int(meta.attrs.get("weighed", 0)),
     )
 
 
@@ -266,6 +282,15 @@ def _agreements(group: Any) -> tuple[Agreement, ...]:
     )
 
 
+def _further(group: Any) -> FurtherRecord:
+    a = group.attrs
+    texts = [_strings(group[word]) for word in ("name", "unit")]
+    columns = [group[word][()].tolist() for word in ("log", "error", "best", "worst", "fixed", "sure")]
+    told = tuple(Prediction(*row) for row in zip(*texts, *columns, strict=True))
+    ends = (float(a["low"]), float(a["high"]), int(a["points"]))
+    return FurtherRecord(str(a["name"]), str(a["study"]), json.loads(a["settings"]), *ends, told)
+
+
 def _strings(dataset: Any) -> tuple[str, ...]:
     return tuple(str(value) for value in dataset.asstr()[()]) if dataset.size else ()
 
@@ -312,6 +337,8 @@ def write_summary(path: str | Path, record: FitRecord) -> None:
         },
         "agreement": [{f.name: getattr(a, f.name) for f in fields(a)} for a in record.agreements],
         "remarks": list(record.remarks),
+        "further": [{**asdict(one), "fixes": [p.name for p in one.fixes]} for one in record.further],
+        "weighed": record.weighed,
         **{name: getattr(record, name) for name in (*_FIGURES, "evaluations", "weighting", "input_hash")},
         "versions": dict(record.versions),
         "timings": {name: {"value": seconds, "unit": "s"} for name, seconds in record.timings.items()},

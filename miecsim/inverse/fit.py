@@ -109,18 +109,21 @@ def fit(
     *,
     starts: int = 1,
     seed: int = 0,
+    also: Sequence[Array] = (),
     tell: Callable[[int, float], None] | None = None,
     profiled: bool = True,
 ) -> Fit:
     """The parameters at which the model is nearest to the data, from the given start and `starts` - 1 others.
 
-    The others are the best of a Sobol set between the bounds (`seed`), even on the scaled axes. tell(start, cost) is
-    called after each. A start at which the model has no spectrum is recorded as failed. Where any parameter is known
-    badly the linear view misleads, and the profile likelihood of each is followed to its 95 % limits, unless not
-    `profiled`. SolveError if all starts fail, InputError where parameters, model and data do not fit together.
+    The others are the best of a Sobol set between the bounds (`seed`), even on the scaled axes; and those of `also`
+    (n_p,) in SI, such as minima that are known already. tell(start, cost) is called after each. A start at which the
+    model has no spectrum is recorded as failed. Where any parameter is known badly the linear view misleads, and the
+    profile likelihood of each is followed to its 95 % limits, unless not `profiled`. SolveError if all starts fail,
+    InputError where parameters, model and data do not fit together.
     """
     misfit = _at_first(checked(forward, parameters, data))
-    found = _descents(misfit, _starts(misfit, starts, seed), tell)
+    begins = [*_starts(misfit, starts, seed), *(misfit.scaled(values) for values in also)]
+    found = _descents(misfit, begins, tell)
     best = min((end for end, _ in found if end is not None), key=lambda end: end.cost, default=None)
     if best is None:
         reasons = "; ".join(dict.fromkeys(record.failed for _, record in found))

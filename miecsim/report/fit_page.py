@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from miecsim.fit.record import FitRecord
 from miecsim.plot.fit import fit_correlation, fit_nyquist, fit_profiles, fit_residuals
 from miecsim.plot.style import readable, save
-from miecsim.report.fit_words import agreement_rows, bounds_of, statements, value_cells
+from miecsim.report.fit_words import agreement_rows, bounds_of, further_lines, statements, value_cells
 from miecsim.results import atomic
 
 TEMPLATE = Path(__file__).with_name("fit.html.j2")
@@ -27,6 +27,7 @@ def write_page(folder: Path, record: FitRecord) -> Path:
         points=sum(one.frequency.size for one in record.spectra),
         values=[(p.name, (*value_cells(p), *bounds_of(p)), p.identified) for p in record.parameters],
         statements=statements(record),
+        further=further_lines(record),
         agreement=agreement_rows(record),
         circuits=record.circuits,
         figures=figures,
