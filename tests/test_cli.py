@@ -189,3 +189,15 @@ def test_check_of_a_figure_that_vanished_fails_and_keeps_the_run(cli, tmp_path) 
     code, printed, _ = cli("run", case, "--set", "study.blocking.terminals=reversible", "--out", tmp_path / "out")
     assert code == 0 and "changed" in printed
     assert (tmp_path / "out" / "result.h5").exists()
+
+
+def test_results_cannot_go_into_a_file(cli, tmp_path) -> None:
+    """Told before anything is solved, by every command that writes a folder."""
+    place = tmp_path / "place"
+    place.write_text("mine", encoding="utf-8")
+    shipped = {"run": "101_blocking_pore", "sweep": "601_which_transport_limits", "fit": "602_blocking_pair_fit"}
+    for command, name in shipped.items():
+        code, _, err = cli(command, ROOT / "cases" / name, "--out", place)
+        assert code == 2 and err.count("\n") == 1, command
+        assert "is a file; expected a folder for the results" in err
+    assert place.read_text(encoding="utf-8") == "mine"

@@ -269,6 +269,13 @@ def test_two_minima_that_fit_alike_are_both_told() -> None:
     assert len(found.rivals) == 1 and not found.identified.any()
     np.testing.assert_allclose(np.sort(found.rivals[0]), np.sort(found.values), rtol=1e-3)
     assert "fit the data alike" in found.report()[0]
+    again = fit(
+        ClosedForm((Formula(NAMES[:2], crossed, True),), (f,)),
+        [replace(p, start=float(v)) for p, v in zip(parameters, found.values, strict=True)],
+        [data],
+        also=found.rivals,
+    )
+    assert len(again.rivals) == 1 and not again.identified.any()
     told_apart = fit(
         ClosedForm((Formula(NAMES[:2], crossed, True),), (f,)),
         [replace(parameters[0], prior=(0.02, 0.5)), parameters[1]],

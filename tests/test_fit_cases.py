@@ -264,7 +264,7 @@ def test_units_and_areas_lead_to_those_of_the_model(folder, tmp_path):
     sized = 'fit.data=[{ study = "ion_blocking", set = { area = "3.14 cm^2" } }]'
     (found,) = loaded(load_case(folder, [sized]), tmp_path / "area.csv")
     assert found.data.Z == pytest.approx(Z / 4, rel=1e-9)
-    with pytest.raises(InputError, match=r"fit\.data\.ion_blocking: .*give the electrode's area"):
+    with pytest.raises(InputError, match=r"fit\.data\.ion_blocking: .*case per area; expected area"):
         loaded(per_area, tmp_path / "kohm.csv")
 
 

@@ -170,6 +170,28 @@ def test_a_case_without_a_fit_is_told(cli, folder):
     assert code == 2 and "fit: read nothing (the key is missing); expected a [fit] table" in err
 
 
+def test_an_interrupted_fit_is_not_the_last_word(cli, folder, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "profile", stop)
+        code, out, _ = cli("fit", folder, "--set", "fit.profile=true")
+    assert code == 0 and "interrupted: of 2 profiles" in out
+    code, out, _ = cli("fit", folder, "--set", "fit.profile=true")
+    assert code == 0 and "interrupted: " not in out and "up to date" not in out
+    assert len(read_fit(folder / "results" / "fit" / "fit.h5").profiles) == 2
+
+
+def test_a_folder_that_cannot_be_is_told_before_the_fit(cli, folder, monkeypatch):
+    monkeypatch.setattr(engine, "fit", None)
+    code, _, err = cli("fit", folder, "--out", folder / "case.toml" / "fit")
+    assert (
+        code == 2
+        and err == f"error: {folder / 'case.toml'}: is a file; expected a folder for the results, as --out names one\n"
+    )
+
+
 def test_ctrl_c_ends_without_anything_written(cli, folder, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt

@@ -157,3 +157,15 @@ def test_a_grid_too_coarse_for_the_data_is_told_by_what_it_moves(tmp_path, cells
         fine = run_fit(prepare(load_case(tmp_path, ["grid.cells=150"]), [])).parameters[-1].value
         said = float(lines[0].split(f"{ALPHA} by ")[1].split()[0].rstrip(","))
         assert said == pytest.approx((alpha.value - fine) / alpha.error, rel=0.5) and said > 2
+
+
+def test_a_circuit_that_cannot_be_fitted_does_not_lose_the_fit(tmp_path):
+    """Three points are too few for its seven values, which shows when the fit of the case is done."""
+    circuit = '[[fit.circuit]]\nname = "arcs"\nstring = "R0-p(R1,CPE1)-p(R2,CPE2)"\n'
+    case_in(tmp_path, ONLY + 'frequency = { from = "300 Hz", to = "800 Hz" }\n' + circuit)
+    write_csv(tmp_path / "a.csv", noisy(closed_form("ion_blocking", frequency=F), 2, 0.004), F)
+    case = load_case(tmp_path, ["grid.cells=20"])
+    record = run_fit(prepare(case, []))
+    assert record.spectra[0].frequency.size == 3 and not record.circuits
+    (line,) = (remark for remark in record.remarks if remark.startswith("circuit"))
+    assert line.startswith("circuit arcs: ion_blocking: left out, ") and "3 points for 7 parameters" in line

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miecsim.case import load_case
+from miecsim.commands.folders import check_writable
 from miecsim.errors import InputError
 from miecsim.fit.record import FitRecord
 from miecsim.fit.run import Job, prepare, run_fit
@@ -31,6 +32,7 @@ def fit_command(directory: Path, given: Sequence[str], overrides: list[str], out
     job = prepare(case, given)
     home = directory if directory.is_dir() else directory.parent
     folder = out or home / "results" / "fit"
+    check_writable(folder)
     done = _finished(folder, job, force)
     if done is not None:
         console.print(f"{folder / RESULT} is up to date with this input and these data (--force fits again).")
@@ -59,7 +61,8 @@ def write_all(job: Job, record: FitRecord, folder: Path) -> Path:
 
 
 def _finished(folder: Path, job: Job, force: bool) -> FitRecord | None:
-    """The record that is already there for this very input and data; InputError where it belongs to others."""
+    """The record that is already there for this very input and data, unless it was interrupted; InputError where it
+    belongs to others."""
     path = folder / RESULT
     if force or not path.exists():
         return None
@@ -72,7 +75,7 @@ def _finished(folder: Path, job: Job, force: bool) -> FitRecord | None:
             f"{path}: holds the fit of another input or of other data (or of files before they were edited); "
             "--force overwrites it, --out DIR keeps both"
         )
-    return found
+    return None if found.interrupted else found
 
 
 def _solve(job: Job, console: Console) -> FitRecord:

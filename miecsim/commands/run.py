@@ -14,6 +14,7 @@ from rich.text import Text
 
 from miecsim.case import Case, load_case
 from miecsim.case.picture_data import Resolved
+from miecsim.commands.folders import check_writable
 from miecsim.commands.table import check_table, checked, experiment_notes, experiment_table, summary_tables
 from miecsim.errors import CheckError, InputError
 from miecsim.results import RunRecord, read_result
@@ -32,6 +33,7 @@ def run_command(directory: Path, overrides: list[str], out: Path | None, force: 
         return
     if force:
         _forget_others(folder, case)
+    check_writable(folder)
     record = _solve(case, console, folder)
     from miecsim.commands.files import write_all
 

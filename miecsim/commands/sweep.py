@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from miecsim.case import load_case
 from miecsim.case.load import Case
+from miecsim.commands.folders import check_writable
 from miecsim.errors import CheckError, InputError, InterruptedRunError, SolveError
 from miecsim.sweep.cluster import Solver, on_dask
 from miecsim.sweep.collect import collect
@@ -49,6 +50,7 @@ def sweep_command(directory: Path, overrides: list[str], options: Options) -> No
         return
     home = directory if directory.is_dir() else directory.parent
     folder = options.out or home / "results" / "sweep"
+    check_writable(folder)
     if options.collect is not None:
         index, count = collect(case, options.collect, folder)
         console.print(

@@ -183,6 +183,11 @@ class FitRecord:
     weighed: int = 0
 
     @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C left something out."""
+        return any(remark.startswith(INTERRUPTED) for remark in self.remarks)
+
+    @property
     def correlated(self) -> tuple[tuple[str, str, float], ...]:
         """Pairs of parameters whose correlation exceeds 0.95 in modulus."""
         names = [p.name for p in self.parameters]
@@ -195,3 +200,4 @@ class FitRecord:
 
 
 CORRELATED = 0.95
+INTERRUPTED = "interrupted: "  # how such a remark begins

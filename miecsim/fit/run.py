@@ -21,6 +21,7 @@ from miecsim.fit.data import Loaded, assigned, load
 from miecsim.fit.doubts import contradicted, moved_by_grid, outliers
 from miecsim.fit.model import CaseForward, Seat, free_parameters, seats_of
 from miecsim.fit.record import (
+    INTERRUPTED,
     Agreement,
     CircuitRecord,
     FitRecord,
@@ -128,7 +129,7 @@ def run_fit(job: Job, progress: Progress | None = None) -> FitRecord:
         timings["next"] = time.perf_counter() - begin
     except KeyboardInterrupt:
         left = len(job.fit.profile) + len(job.fit.circuits)
-        said = f"interrupted: of {left} profiles and circuits, those that were not done are left out"
+        said = f"{INTERRUPTED}of {left} profiles and circuits, those that were not done are left out"
         remarks.append(said + (", and so are further experiments" if job.fit.next else ""))
     record = _record(job, forward, found, profiles, circuits, remarks, timings)
     return replace(record, further=further[0], weighed=further[1])

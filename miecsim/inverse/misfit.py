@@ -143,7 +143,7 @@ def descend(misfit: Misfit, x: Array, *, free: Bools | None = None, tolerance: f
     moving = np.ones(x.size, dtype=np.bool_) if free is None else free
     low, high = misfit.bounds
     start, units = np.clip(x, low, high), misfit.units[moving]
-    length = misfit.rows(start, misfit.spectra(start)).size  # a model that has no spectrum here says so now
+    begin = misfit.rows(start, misfit.spectra(start))  # a model that has no spectrum here says so now
 
     def point(y: Array) -> Array:
         x = start.copy()
@@ -151,17 +151,18 @@ def descend(misfit: Misfit, x: Array, *, free: Bools | None = None, tolerance: f
         return x
 
     def value(y: Array) -> Array:
+        if not y.any():
+            return begin
         try:
             return misfit.rows(point(y), misfit.spectra(point(y)))
         except SolveError:
-            return np.full(length, np.inf)
+            return np.full(begin.size, np.inf)
 
     def slope(y: Array) -> Array:
         return np.asarray(misfit.jacobian(misfit.slopes(point(y)))[:, moving] * units)
 
     if not moving.any():
-        found = misfit.rows(start, misfit.spectra(start))
-        return Descent(start, float(found @ found) / 2, 2, True)
+        return Descent(start, float(begin @ begin) / 2, 1, True)
     bounds = (low[moving] - start[moving]) / units, (high[moving] - start[moving]) / units
     inside = np.minimum(_INSIDE, (bounds[1] - bounds[0]) / 4)
     first = np.clip(0.0, bounds[0] + inside, bounds[1] - inside)

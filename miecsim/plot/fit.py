@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from scipy.interpolate import CubicSpline
 
 from miecsim.fit.record import FitRecord, ProfileRecord, SpectrumRecord
 from miecsim.plot.common import columns_that_fit
@@ -41,6 +42,7 @@ from miecsim.typing import Array, Complex
 
 CONTINUUM = "continuum"
 CELL = 0.75  # cm, of the correlation matrix
+FINE = 8  # points of a curve for one of the data
 NARROW = 1.3  # decades below which an axis carries plain numbers
 
 
@@ -81,8 +83,8 @@ def fit_nyquist(record: FitRecord, spectrum: SpectrumRecord) -> Figure:
         top = legend_height(len(handles), per_row) + (REMARK if remark else 0.0)
         height = room * (window.y[1] - window.y[0]) / (window.x[1] - window.x[0])
         figure, (axes,) = panels(SINGLE, [height], left=LEFT, right=RIGHT, bottom=BOTTOM, top=top)
-        for (_, Z), line in zip(spectra[1:], lines, strict=True):
-            _curve(axes, np.asarray(Z * display.factor), zorder=2.5, **line)
+        for (f, Z), line in zip(spectra[1:], lines, strict=True):
+            _curve(axes, np.asarray(_between(f, Z) * display.factor), zorder=2.5, **line)
         _curve(axes, np.asarray(spectra[0][1] * display.factor), zorder=2.0, markersize=3.2, **how)
         gone = np.array([r.Z for r in spectrum.removed], dtype=complex)
         _curve(axes, np.asarray(gone * display.factor), zorder=3.2, markersize=4.0, **crosses)
@@ -93,6 +95,16 @@ def fit_nyquist(record: FitRecord, spectrum: SpectrumRecord) -> Figure:
             axes.text(0.0, 1.0 + 0.14 / height, remark, transform=axes.transAxes, fontsize=SMALL, color=GREY)
         legend(figure, handles, columns=per_row, left=LEFT)
     return figure
+
+
+def _between(frequency: Array, Z: Complex) -> Complex:
+    """Z of a model along a curve through its values, which are smooth in ln f: data have few points in an arc."""
+    f, at = np.unique(frequency, return_index=True)
+    if f.size < 4:
+        return Z
+    x = np.log(f)
+    fine = np.interp(np.linspace(0, f.size - 1, FINE * (f.size - 1) + 1), np.arange(f.size), x)
+    return np.asarray(CubicSpline(x, Z[at])(fine))
 
 
 def _curve(axes: Axes, Z: Complex, **how: Any) -> None:

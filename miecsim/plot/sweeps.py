@@ -59,9 +59,15 @@ def is_log(values: Array) -> bool:
 
 
 def label_of(key: str) -> str:
-    """'composite thickness' of layer.composite.thickness."""
+    """'composite thickness' of layer.composite.thickness, 'interface 2 R' of interface.1.R, and 'battery A R' of
+    study.battery.terminal.A.contacts.0.R."""
     parts = key.split(".")
-    return readable(" ".join(parts[1:] if len(parts) > 2 else parts))
+    if len(parts) > 2 and parts[1].isdigit():
+        parts[1] = str(int(parts[1]) + 1)
+    elif len(parts) > 2:
+        parts = parts[1:]
+    words = [part for i, part in enumerate(parts) if i == 0 or part not in ("terminal", "contacts", "0")]
+    return readable(" ".join(words))
 
 
 def display_of(unit: str, largest: float) -> Display:
