@@ -67,6 +67,7 @@ class FitTable:
     parameters: tuple[FreeKey, ...]
     data: tuple[DataSet, ...]
     circuits: tuple[FittedCircuit, ...]
+    relaxation: bool = False
     next: bool = True
     further: tuple[Further, ...] = ()
 
@@ -123,6 +124,7 @@ class _FitKeys(Row):
     parameter: list[Raw] = key(tables("[[fit.parameter]]", least=1))
     data: list[Raw] | None = key(tables("[[fit.data]]"), default=None)
     circuit: list[Raw] | None = key(tables("[[fit.circuit]]"), default=None)
+    relaxation: bool = key(FLAG, default=False)
     next: bool = key(FLAG, default=True)
     candidate: list[Raw] | None = key(tables("[[fit.candidate]]"), default=None)
 
@@ -182,7 +184,9 @@ def read_fit(raw: Raw, problems: Problems) -> FitTable | None:
     whole = tuple(FittedCircuit(c.name, c.string, c.bounds or {}) for c in circuits if c is not None)
     kept = tuple(p for p in parameters if p is not None)
     how = (found.weighting, found.noise, found.starts, found.seed)
-    return FitTable(*how, profile, found.kramers_kronig, kept, tuple(data), whole, found.next, tuple(further))
+    return FitTable(
+        *how, profile, found.kramers_kronig, kept, tuple(data), whole, found.relaxation, found.next, tuple(further)
+    )
 
 
 # ---- parameters ----

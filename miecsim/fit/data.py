@@ -46,6 +46,7 @@ class Loaded:
     data: FitData
     removed: tuple[Removed, ...]
     remarks: tuple[str, ...]
+    threshold: float = 0.0  # of the Kramers-Kronig filter; 0: all points were kept
 
 
 def assigned(case: Case, given: Sequence[str]) -> tuple[tuple[DataSet, Path], ...]:
@@ -148,8 +149,9 @@ def _chosen(fit: FitTable, one: DataSet, path: Path, read: Measured, whole: Meas
     inside &= whole.Z != 0
     _check_left(inside, whole)
     remarks = [*whole.notes, *sign_doubt(whole.frequency[inside], whole.Z[inside])]
+    threshold = 0.0
     if fit.kramers_kronig is not None:
-        dropped, said = _inconsistent(whole, inside, fit.kramers_kronig)
+        dropped, said, threshold = _inconsistent(whole, inside, fit.kramers_kronig)
         why |= dropped
         remarks += said
     keep = np.ones(len(whole), dtype=np.bool_)
@@ -158,7 +160,7 @@ def _chosen(fit: FitTable, one: DataSet, path: Path, read: Measured, whole: Meas
     sigma, known = _sigma(fit, one, read, whole, keep)
     removed = tuple(Removed(float(whole.frequency[i]), complex(whole.Z[i]), why[i]) for i in sorted(why))
     data = FitData(one.name, whole.frequency[keep], whole.Z[keep], sigma, known)
-    return Loaded(one, path, hashlib.sha256(path.read_bytes()).hexdigest(), data, removed, tuple(remarks))
+    return Loaded(one, path, hashlib.sha256(path.read_bytes()).hexdigest(), data, removed, tuple(remarks), threshold)
 
 
 def _area(case: Case, one: DataSet) -> float | None:
@@ -215,9 +217,9 @@ def _from_column(one: DataSet, read: Measured, factor: Array) -> Array:
     return np.asarray(sigma)
 
 
-def _inconsistent(whole: Measured, inside: Bools, threshold: float) -> tuple[dict[int, str], list[str]]:
-    """Points that Kramers-Kronig's relations refuse, and what to say of the rest. threshold: 0 where it follows from
-    the noise that the check finds."""
+def _inconsistent(whole: Measured, inside: Bools, threshold: float) -> tuple[dict[int, str], list[str], float]:
+    """Points that Kramers-Kronig's relations refuse, what to say of the rest, and the threshold that was used.
+    threshold: 0 where it follows from the noise that the check finds."""
     at = np.flatnonzero(inside)
     f, Z = whole.frequency[at], whole.Z[at]
     found = filter_points(f, Z, threshold or threshold_of(f, Z))
@@ -227,7 +229,7 @@ def _inconsistent(whole: Measured, inside: Bools, threshold: float) -> tuple[dic
     left = f"Kramers-Kronig: largest residual of the points kept {float(found.check.worst.max()):.2g} of |Z|"
     if not found.consistent:
         left += f", still above {found.threshold:g}: the spectrum itself is not consistent"
-    return dropped, [left]
+    return dropped, [left], found.threshold
 
 
 def _larger(residual: complex) -> float:

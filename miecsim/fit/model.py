@@ -19,6 +19,7 @@ from miecsim.case.fits import DataSet, FitTable, FreeKey, as_written
 from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.overrides import put
 from miecsim.case.table import Raw
+from miecsim.circuit.extract import netlist_of
 from miecsim.errors import InputError, SolveError
 from miecsim.grid.stack import Mesh, layer_widths
 from miecsim.inverse.continuum import spectrum_of
@@ -26,6 +27,7 @@ from miecsim.inverse.family import Family
 from miecsim.inverse.forward import FreeParameter
 from miecsim.inverse.gradients import gradients
 from miecsim.inverse.parameters import Parts, Path, numbers_of
+from miecsim.inverse.poles import Poles, model_poles
 from miecsim.run.build import mesh_of, model_of, wiring_of
 from miecsim.solvers.rest import rest_point
 from miecsim.system import System, build_system
@@ -117,6 +119,12 @@ class CaseForward:
     def gridded(self, at: Array) -> CaseForward:
         """The same model on grids that are made for other values."""
         return CaseForward(self._case, self._seats, self._data, at)
+
+    def poles(self, values: Array, number: int) -> Poles:
+        """Relaxation times of the model of one of the data, and whose they are. InputError away from rest."""
+        one, family = self._parts[number], self._families[number]
+        circuit = netlist_of(family(self._own(one, values)))
+        return model_poles(circuit, float(one.frequency[0]), float(one.frequency[-1]))
 
     def finer(self, at: Array) -> CaseForward:
         """The same model with every cell cut in two."""

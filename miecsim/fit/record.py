@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from miecsim.fit.data import Removed
+from miecsim.inverse.poles import Poles
 from miecsim.typing import Array, Complex
 
 
@@ -36,7 +37,8 @@ class ParameterRecord:
 @dataclass(frozen=True, eq=False)
 class SpectrumRecord:
     """One measured spectrum and its fit, Z in `unit`. residual: (Z - fitted)/sigma; sigma up to the common factor of
-    FitRecord where `known` is False."""
+    FitRecord where `known` is False. threshold: of the Kramers-Kronig filter, 0 where all points were kept; poles: the
+    relaxation times of the model, where they were asked for."""
 
     name: str
     study: str
@@ -53,6 +55,8 @@ class SpectrumRecord:
     residual: Complex
     removed: tuple[Removed, ...]
     remarks: tuple[str, ...]
+    threshold: float = 0.0
+    poles: Poles | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,7 +132,22 @@ def run_fit(job: Job, progress: Progress | None = None) -> FitRecord:
         said = f"{INTERRUPTED}of {left} profiles and circuits, those that were not done are left out"
         remarks.append(said + (", and so are further experiments" if job.fit.next else ""))
     record = _record(job, forward, found, profiles, circuits, remarks, timings)
+    if job.fit.relaxation:
+        record = _with_poles(record, forward, found, tell)
     return replace(record, further=further[0], weighed=further[1])
+
+
+def _with_poles(record: FitRecord, forward: CaseForward, found: Fit, tell: Progress) -> FitRecord:
+    """With the relaxation times of the model of each of the data; a remark for one that has none."""
+    spectra, said = [], []
+    for i, one in enumerate(record.spectra):
+        tell(f"relaxation times: {one.name}", 0.97)
+        try:
+            spectra.append(replace(one, poles=forward.poles(found.values, i)))
+        except (InputError, SolveError) as error:
+            said.append(f"{one.name}: no relaxation times of the model, {error}")
+            spectra.append(one)
+    return replace(record, spectra=tuple(spectra), remarks=(*record.remarks, *said))
 
 
 def _fitted(job: Job, tell: Progress) -> tuple[CaseForward, Fit]:
@@ -273,7 +288,8 @@ def _start(start: Array, end: Array, cost: float, failed: str) -> StartRecord:
 def _spectrum(one: Loaded, unit: str, Z: Complex, residual: Complex) -> SpectrumRecord:
     of, data = one.of, one.data
     about = (of.name, of.study, of.group, str(one.path), one.digest, dict(of.settings), unit)
-    return SpectrumRecord(*about, data.frequency, data.Z, data.sigma, data.known, Z, residual, one.removed, one.remarks)
+    points = (data.frequency, data.Z, data.sigma, data.known, Z, residual)
+    return SpectrumRecord(*about, *points, one.removed, one.remarks, one.threshold)
 
 
 def _parameter(seat: Seat, found: Fit, i: int, profiles: Sequence[ProfileRecord]) -> ParameterRecord:

@@ -38,7 +38,9 @@ from miecsim.fit.record import (
 )
 from miecsim.results import atomic
 from miecsim.results.hdf5 import group_in, put, scale
+from miecsim.results.read import read_poles
 from miecsim.results.summary import to_json
+from miecsim.results.write import write_poles
 from miecsim.typing import Array, Complex
 
 FORMAT = 1
@@ -111,6 +113,9 @@ def _write_spectrum(group: Any, one: SpectrumRecord) -> None:
     put(group, "removed_Z", np.array([r.Z for r in one.removed], dtype=complex), one.unit)
     put(group, "removed_why", _texts([r.why for r in one.removed]))
     put(group, "remarks", _texts(one.remarks))
+    group.attrs["threshold"] = one.threshold
+    if one.poles is not None:
+        write_poles(group_in(group, "poles"), one.poles)
 
 
 def _texts(values: Sequence[str]) -> Any:
@@ -240,6 +245,8 @@ def _spectrum(name: str, group: Any) -> SpectrumRecord:
         residual=_complexes(group["residual"]),
         removed=tuple(Removed(float(f), complex(Z), why) for f, Z, why in rows),
         remarks=_strings(group["remarks"]),
+        threshold=float(group.attrs["threshold"]),
+        poles=read_poles(group["poles"]) if "poles" in group else None,
     )
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from miecsim.fit.record import FitRecord
 from miecsim.plot.fit import fit_correlation, fit_nyquist, fit_profiles, fit_residuals
+from miecsim.plot.fit_data import fit_kramers_kronig, fit_relaxation
 from miecsim.plot.style import readable, save
 from miecsim.report.fit_words import agreement_rows, bounds_of, further_lines, statements, value_cells
 from miecsim.results import atomic
@@ -43,6 +44,13 @@ def _figures(record: FitRecord) -> Iterator[tuple[str, str, bool, Figure]]:
         name = readable(one.name)
         yield f"{one.name}_nyquist", f"{name}: data and fit", False, fit_nyquist(record, one)
         yield f"{one.name}_residuals", f"{name}: residuals of each model", False, fit_residuals(record, one)
+        if one.threshold:
+            caption = f"{name}: what Kramers-Kronig's relations say of the data"
+            yield f"{one.name}_kramers_kronig", caption, False, fit_kramers_kronig(one)
+        times = fit_relaxation(one)
+        if times is not None:
+            caption = f"{name}: relaxation times of the data and of the model, and whose they are"
+            yield f"{one.name}_relaxation", caption, False, times
     if len(record.parameters) > 1:
         yield "correlation", "correlation of the parameters", False, fit_correlation(record)
     if any(p.values.size for p in record.profiles):

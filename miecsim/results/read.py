@@ -87,7 +87,7 @@ def _study(file: Any, name: str) -> StudyRecord:
         solver={key: _attribute(value) for key, value in file[f"meta/solver/{name}"].attrs.items()},
         fields={key: (_real(values), str(values.attrs["units"])) for key, values in fields.items()},
         attribution=_attribution(group["attribution"]) if "attribution" in group else None,
-        poles=_poles(group["poles"]) if "poles" in group else None,
+        poles=read_poles(group["poles"]) if "poles" in group else None,
     )
 
 
@@ -96,7 +96,8 @@ def _attribution(group: Any) -> AttributionRecord:
     return AttributionRecord(parts[0], parts[1], _real(group["edges"]), parts[2])
 
 
-def _poles(group: Any) -> Poles:
+def read_poles(group: Any) -> Poles:
+    """What `write_poles` has written."""
     from miecsim.inverse.poles import Poles  # the solvers are not light
 
     return Poles(

@@ -129,7 +129,7 @@ def _write_study(group: Any, study: StudyRecord) -> None:
     if study.attribution is not None:
         _write_attribution(group_in(group, "attribution"), study.attribution, study.unit, frequency)
     if study.poles is not None:
-        _write_poles(group_in(group, "poles"), study.poles)
+        write_poles(group_in(group, "poles"), study.poles)
     _write_profiles(group_in(group, "profiles"), study)
     _write_figures(group_in(group, "summary"), study.summary)
 
@@ -144,7 +144,8 @@ def _write_attribution(group: Any, parts: AttributionRecord, unit: str, frequenc
         put(group_in(group, "along"), name, part, unit, [frequency, middle])
 
 
-def _write_poles(group: Any, poles: Poles) -> None:
+def write_poles(group: Any, poles: Poles) -> None:
+    """Relaxation times and whose they are, into an HDF5 group."""
     tau, process = scale(group, "tau", poles.tau, "s"), scale(group, "process", poles.processes)
     put(group, "R", poles.R, poles.unit, [tau])
     put(group, "R_inf", poles.R_inf, poles.unit)
