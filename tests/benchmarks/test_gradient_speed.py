@@ -82,3 +82,34 @@ def test_all_derivatives_cost_a_few_spectra(make, zones, limit, record_property)
     print(told)
     record_property("cost", told)
     assert together < limit * spectrum, told
+
+
+@pytest.mark.parametrize(("zones", "limit"), [(2, 30), (10, 40)])
+def test_two_rail_lines_cost_less_still(zones: int, limit: int, record_property) -> None:
+    """The same composite whose parameters are numbers of it, by address: one batch."""
+    family, values = composite(zones)
+    system, point = family.system(values), family(values)
+    words = {"sigma_ion": "", "sigma_eon": "", "i0": "interface.", "C": "interface.", "a": ""}
+    ends = {"i0": "exchange_current", "a": "area_density"}
+    addresses = {
+        name: f"zone{name.split()[1]}.{words[name.split()[0]]}{ends.get(name.split()[0], name.split()[0])}"
+        for name in values
+    }
+    batch = mx.addressed(system, addresses)
+    blocks = point.small_signal.blocks
+    ready = line.prepare(blocks, 2 * np.pi * FREQUENCY, [0])
+    together, spectrum, kernel = shortest(
+        [
+            lambda: mx.gradients(batch, values, FREQUENCY, method="rails"),
+            lambda: mx.impedance(point, FREQUENCY, method="compiled"),
+            lambda: line.port_response(ready, [0], True),
+        ]
+    )
+    told = f"two rails: {len(values)} parameters cost {together / spectrum:.2f} compiled spectra"
+    told += f" ({together * 1e3:.1f} ms; {together / kernel:.0f} bare kernels)"
+    print(told)
+    record_property("cost", told)
+    assert together < limit * spectrum, told
+    found, exact = (mx.gradients(one, values, FREQUENCY[::20]) for one in (batch, family))
+    size = np.maximum(np.abs(exact.dZ), 1e-3 * np.abs(exact.Z) / exact.values[:, None])
+    assert np.max(np.abs(found.dZ - exact.dZ) / size) < 1e-7
