@@ -53,7 +53,17 @@ PICTURE_OPTIONAL = (
     *("staircase", "section", "crop", "coarsen", "coating", "cracks", "mirrored", "periodic", "left", "right"),
     *("angle", "offset", "spread", "overlap", "exact", "grain", "through", "share", "inward"),
 )
-ASKED_OPTIONAL = ("kind", "scale", "noise", "starts", "kramers_kronig", "each", "data", "circuit", "relaxation")  # of [sweep], [fit]
+ASKED_OPTIONAL = (
+    "kind",
+    "scale",
+    "noise",
+    "starts",
+    "kramers_kronig",
+    "each",
+    "data",
+    "circuit",
+    "relaxation",
+)  # of [sweep], [fit]
 CARRIERS = ("ion", "electron", "cation", "anion", "carrier")
 SIGNED = ("cross_conductivity", "fixed_charge", "charge", "expected", "current", "currents", "step")
 SIGNED_OR_ZERO = (

@@ -17,7 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports only from its own room and from the rooms before it.
 ROOMS = (
     *("typing", "errors", "constants", "units", "grid", "blocks", "physics", "system", "linearise", "solvers"),
-    *("circuit", "microstructure", "techniques", "inverse", "verify", "results", "case", "run", "fit", "sweep", "plot"),
+    *(
+        "circuit",
+        "microstructure",
+        "techniques",
+        "inverse",
+        "verify",
+        "results",
+        "case",
+        "run",
+        "fitting",
+        "sweep",
+        "plot",
+    ),
     *("report", "commands", "cli", "__main__"),
 )
 CLOSED_FORMS = (
@@ -227,3 +239,12 @@ def test_the_checker_catches(file, source, rule, line):
 )
 def test_the_checker_lets_pass(file, source):
     assert check(file, source, siblings=("_reading", "bode", "nyquist")) == []
+
+
+def test_no_public_name_is_that_of_a_room() -> None:
+    """`import miecsim.x` anywhere would put the module in the place of the lazy name `miecsim.x`."""
+    import miecsim
+
+    package = ROOT / "miecsim"
+    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert not rooms & set(miecsim.__all__)

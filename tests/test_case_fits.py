@@ -11,7 +11,7 @@ from fitted_composites import ALPHA, BOTH, CELLS, ELECTRON, FREE, HEAD, ION, Q, 
 from miecsim.case import fit_data
 from miecsim.case.load import case_from_text, fitted_variant
 from miecsim.errors import InputError
-from miecsim.fit.circuits import circuits_of
+from miecsim.fitting.circuits import circuits_of
 from miecsim.inverse import readers
 from miecsim.sweep import points_of
 

@@ -14,8 +14,8 @@ import pytest
 from swept_pore import CASES, ROOT, one_by_one
 
 from miecsim.case import load_case
-from miecsim.fit.model import CaseForward, free_parameters, seats_of
-from miecsim.fit.run import prepare, run_fit
+from miecsim.fitting.model import CaseForward, free_parameters, seats_of
+from miecsim.fitting.run import prepare, run_fit
 from miecsim.sweep import read_index
 
 MAP, PAIR, CELL, SERIES, PELLET = (next(CASES.glob(f"{n}_*")) for n in (601, 602, 603, 604, 605))
@@ -286,7 +286,7 @@ def test_an_end_of_the_series_is_found():
 
 @pytest.mark.slow
 def test_activation_energies_of_the_series(script, tmp_path):
-    from miecsim.fit.store import write_fit as store
+    from miecsim.fitting.store import write_fit as store
 
     store(tmp_path / "fit.h5", run_fit(prepare(reduced(SERIES), [])))
     out = script("arrhenius", tmp_path, "-o", tmp_path / "a.png")[1]

@@ -23,14 +23,14 @@ from fitted_composites import (
     write_csv,
 )
 
-import miecsim.fit.run as engine
+import miecsim.fitting.run as engine
 from miecsim.case import load_case
 from miecsim.errors import InputError, SolveError
-from miecsim.fit.data import assigned, load
-from miecsim.fit.fitted_case import fitted_case
-from miecsim.fit.model import CaseForward, free_parameters, seats_of
-from miecsim.fit.run import prepare, run_fit
-from miecsim.fit.store import read_fit, write_fit
+from miecsim.fitting.data import assigned, load
+from miecsim.fitting.fitted_case import fitted_case
+from miecsim.fitting.model import CaseForward, free_parameters, seats_of
+from miecsim.fitting.run import prepare, run_fit
+from miecsim.fitting.store import read_fit, write_fit
 from miecsim.plot.fit import fit_nyquist, fit_profiles, fit_residuals
 from miecsim.run.run import run_case
 

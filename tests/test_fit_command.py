@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from fitted_composites import BOTH, ELECTRON, HEAD, ION, TRUTH, case_in, closed_form, noisy, write_csv
 
-import miecsim.fit.run as engine
+import miecsim.fitting.run as engine
 from miecsim.cli import main
 from miecsim.commands.fit import fit_command
 from miecsim.errors import SolveError
-from miecsim.fit.store import read_fit
+from miecsim.fitting.store import read_fit
 from miecsim.report.fit_words import statements, value_cells
 
 FREE = f"""

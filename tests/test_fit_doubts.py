@@ -8,9 +8,9 @@ from fitted_composites import ALPHA, BOTH, CELLS, ELECTRON, FREE, HEAD, ION, cas
 
 from miecsim.case import load_case
 from miecsim.errors import InputError
-from miecsim.fit.data import assigned, load
-from miecsim.fit.doubts import contradicted, outliers, sign_doubt, threshold_of
-from miecsim.fit.run import prepare, run_fit
+from miecsim.fitting.data import assigned, load
+from miecsim.fitting.doubts import contradicted, outliers, sign_doubt, threshold_of
+from miecsim.fitting.run import prepare, run_fit
 from miecsim.inverse.closed_forms import ClosedForm, circuit_formula
 from miecsim.inverse.fit import BEFOREHAND, fit
 from miecsim.inverse.forward import FitData, FreeParameter

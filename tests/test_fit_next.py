@@ -25,16 +25,16 @@ from fitted_composites import (
 )
 from rich.console import Console
 
-import miecsim.fit.further as thinking
+import miecsim.fitting.further as thinking
 from miecsim.case import load_case
 from miecsim.case.load import case_from_text
 from miecsim.circuit.tlm import two_rail_impedance
 from miecsim.commands.fit import report
 from miecsim.errors import InputError
-from miecsim.fit.further import experiments
-from miecsim.fit.record import FitRecord, FurtherRecord, Prediction
-from miecsim.fit.run import Job, prepare, run_fit
-from miecsim.fit.store import read_fit, write_fit, write_summary
+from miecsim.fitting.further import experiments
+from miecsim.fitting.record import FitRecord, FurtherRecord, Prediction
+from miecsim.fitting.run import Job, prepare, run_fit
+from miecsim.fitting.store import read_fit, write_fit, write_summary
 from miecsim.report import fit_page
 from miecsim.report.fit_words import further_lines
 

@@ -9,8 +9,8 @@ import pytest
 from fitted_composites import BOTH, FREE, HEAD, case_in
 
 from miecsim.case import load_case
-from miecsim.fit.run import prepare, run_fit
-from miecsim.fit.store import read_fit, write_fit
+from miecsim.fitting.run import prepare, run_fit
+from miecsim.fitting.store import read_fit, write_fit
 from miecsim.plot.fit_data import fit_kramers_kronig, fit_relaxation
 from miecsim.report.fit_page import write_page
 

@@ -16,7 +16,7 @@ import pytest
 from miecsim.case.fits import DataSet, FreeKey
 from miecsim.case.load import Case, load_case
 from miecsim.errors import InputError
-from miecsim.fit.model import CaseForward, Seat
+from miecsim.fitting.model import CaseForward, Seat
 from miecsim.units import parse_any
 
 CASES = Path(__file__).resolve().parent.parent / "cases"

@@ -141,7 +141,8 @@ def test_errors_are_one_line_and_exit_code_2(runs, tmp_path, inside):
 @pytest.mark.parametrize("name", sorted(p.name for p in SCRIPTS.glob("[a-z]*.py")))
 def test_help(name, inside):
     code, out, _ = inside(name, "--help")
-    assert code == 0 and out.startswith("usage:") and "--study" in out and "--out" in out
+    assert code == 0 and out.startswith("usage:") and "--out" in out
+    assert "--study" in out or name == "arrhenius.py"  # which reads a fit
 
 
 def test_scripts_need_nothing_but_h5py_numpy_and_matplotlib():

@@ -16,9 +16,9 @@ from rich.text import Text
 from miecsim.case import load_case
 from miecsim.commands.folders import check_writable
 from miecsim.errors import InputError
-from miecsim.fit.record import FitRecord
-from miecsim.fit.run import Job, prepare, run_fit
-from miecsim.fit.store import read_fit, write_fit, write_summary
+from miecsim.fitting.record import FitRecord
+from miecsim.fitting.run import Job, prepare, run_fit
+from miecsim.fitting.store import read_fit, write_fit, write_summary
 from miecsim.report.fit_words import agreement_rows, further_lines, statements, value_cells
 
 NAME = 28  # characters of a parameter on one line of the table
@@ -47,7 +47,7 @@ def fit_command(directory: Path, given: Sequence[str], overrides: list[str], out
 
 def write_all(job: Job, record: FitRecord, folder: Path) -> Path:
     """The result, the summary, the case with the values of the fit, the figures and the page; returns its path."""
-    from miecsim.fit.fitted_case import fitted_case
+    from miecsim.fitting.fitted_case import fitted_case
     from miecsim.report.fit_page import write_page
     from miecsim.results import atomic
 

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import CubicSpline
 
-from miecsim.fit.record import FitRecord, ProfileRecord, SpectrumRecord
+from miecsim.fitting.record import FitRecord, ProfileRecord, SpectrumRecord
 from miecsim.plot.common import columns_that_fit
 from miecsim.plot.nyquist import BOTTOM, LEFT, REMARK, RIGHT, SHAPES, nyquist_axes, nyquist_marks, tail_remark
 from miecsim.plot.scales import decade_limits, decades, impedance_display, log_values, round_values

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from miecsim.errors import InputError, SolveError
-from miecsim.fit.record import SpectrumRecord
+from miecsim.fitting.record import SpectrumRecord
 from miecsim.inverse.kramers_kronig import filter_points
 from miecsim.inverse.measured import Measured
 from miecsim.inverse.relaxation_times import relaxation_times

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from miecsim.fit.record import FitRecord
+from miecsim.fitting.record import FitRecord
 from miecsim.plot.fit import fit_correlation, fit_nyquist, fit_profiles, fit_residuals
 from miecsim.plot.fit_data import fit_kramers_kronig, fit_relaxation
 from miecsim.plot.style import readable, save

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from miecsim.fit.record import FitRecord, FurtherRecord, ParameterRecord, Prediction
+from miecsim.fitting.record import FitRecord, FurtherRecord, ParameterRecord, Prediction
 from miecsim.inverse.fit import BEFOREHAND
 from miecsim.units import format_quantity
 

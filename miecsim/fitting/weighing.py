@@ -15,10 +15,10 @@ import numpy as np
 
 from miecsim.case.load import Case
 from miecsim.errors import InputError, SolveError
-from miecsim.fit.data import Loaded
-from miecsim.fit.further import Experiment, experiments
-from miecsim.fit.model import CaseForward, Seat, free_parameters, seats_of
-from miecsim.fit.record import FurtherRecord, Prediction
+from miecsim.fitting.data import Loaded
+from miecsim.fitting.further import Experiment, experiments
+from miecsim.fitting.model import CaseForward, Seat, free_parameters, seats_of
+from miecsim.fitting.record import FurtherRecord, Prediction
 from miecsim.inverse.experiments import next_experiments
 from miecsim.inverse.fit import Fit
 from miecsim.inverse.forward import FitData, FreeParameter

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from miecsim.fit.data import Removed
+from miecsim.fitting.data import Removed
 from miecsim.inverse.poles import Poles
 from miecsim.typing import Array, Complex
 

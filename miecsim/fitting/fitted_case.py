@@ -13,7 +13,7 @@ from miecsim.case.overrides import in_order, put
 from miecsim.case.table import Raw
 from miecsim.case.toml import toml_of
 from miecsim.errors import InputError
-from miecsim.fit.model import Seat
+from miecsim.fitting.model import Seat
 
 _DROPPED = ("sweep", "fit", "check", "study")  # checks are of the case's own values, but for closed forms
 

@@ -15,7 +15,7 @@ from miecsim.case.fits import FitTable
 from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.messages import nearest, one_of, sentence
 from miecsim.errors import InputError
-from miecsim.fit.doubts import check_once, sign_doubt, threshold_of
+from miecsim.fitting.doubts import check_once, sign_doubt, threshold_of
 from miecsim.inverse.forward import FitData
 from miecsim.inverse.kramers_kronig import filter_points
 from miecsim.inverse.measured import Measured

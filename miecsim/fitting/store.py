@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from miecsim.errors import InputError
-from miecsim.fit.data import Removed
-from miecsim.fit.record import (
+from miecsim.fitting.data import Removed
+from miecsim.fitting.record import (
     Agreement,
     CircuitRecord,
     FitRecord,

@@ -13,8 +13,8 @@ from miecsim.case.fit_data import DataSet, Value
 from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.messages import Refused
 from miecsim.errors import InputError
-from miecsim.fit.data import Loaded
-from miecsim.fit.model import Seat
+from miecsim.fitting.data import Loaded
+from miecsim.fitting.model import Seat
 from miecsim.typing import Array, Bools
 from miecsim.units import format_quantity
 

@@ -10,7 +10,7 @@ from miecsim.case.fits import FitTable, FittedCircuit
 from miecsim.case.messages import nearest, one_of, sentence
 from miecsim.circuit.compose import Circuit
 from miecsim.errors import InputError
-from miecsim.fit.record import Agreement, CircuitRecord
+from miecsim.fitting.record import Agreement, CircuitRecord
 from miecsim.inverse.closed_forms import ClosedForm, circuit_formula, read_circuit
 from miecsim.inverse.comparison import compare
 from miecsim.inverse.fit import Fit, fit

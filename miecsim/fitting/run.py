@@ -16,11 +16,11 @@ from miecsim.case.load import Case
 from miecsim.case.resolve import canonical
 from miecsim.circuit.compose import Circuit
 from miecsim.errors import InputError, SolveError
-from miecsim.fit.circuits import agreement, circuits_of, fit_circuit
-from miecsim.fit.data import Loaded, assigned, load
-from miecsim.fit.doubts import contradicted, moved_by_grid, outliers
-from miecsim.fit.model import CaseForward, Seat, free_parameters, seats_of
-from miecsim.fit.record import (
+from miecsim.fitting.circuits import agreement, circuits_of, fit_circuit
+from miecsim.fitting.data import Loaded, assigned, load
+from miecsim.fitting.doubts import contradicted, moved_by_grid, outliers
+from miecsim.fitting.model import CaseForward, Seat, free_parameters, seats_of
+from miecsim.fitting.record import (
     INTERRUPTED,
     Agreement,
     CircuitRecord,
@@ -31,7 +31,7 @@ from miecsim.fit.record import (
     SpectrumRecord,
     StartRecord,
 )
-from miecsim.fit.weighing import weigh
+from miecsim.fitting.weighing import weigh
 from miecsim.inverse.fit import Fit, fit
 from miecsim.inverse.forward import FreeParameter
 from miecsim.inverse.profile_likelihood import profile
