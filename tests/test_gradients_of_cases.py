@@ -20,7 +20,7 @@ from miecsim.fitting.model import CaseForward, Seat
 from miecsim.units import parse_any
 
 CASES = Path(__file__).resolve().parent.parent / "cases"
-SOME = ("201", "301", "302", "306", "207")
+SOME = ("201", "302", "306")
 FREQUENCY = np.array([3e-2, 11.0, 4e3])
 MOST = 5  # parameters of a case
 FIXED = ("fraction", "porosity", "tortuosity")  # at the end of what can be in some cases

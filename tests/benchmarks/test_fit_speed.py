@@ -31,6 +31,7 @@ from miecsim.inverse.forward import FitData, Forward, FreeParameter
 FREQUENCY = np.logspace(-2, 4, 60)
 NOISE = 0.005
 FITS = 12
+pytestmark = pytest.mark.slow  # a minute
 ALIKE = 1.0  # of chi2: no data tell such minima apart
 ELEMENTS = ("R", "Q", "alpha")
 MIDDLE = {"R0": 9.0, "Rails1.R_ion": 21.0, "Rails1.R_eon": 44.0, "R1": 31.0, "CPE1.Q": 1.3e-3, "CPE1.alpha": 0.85}
