@@ -9,6 +9,7 @@ from typing import Any
 
 from miecsim.case.fields import FREQUENCY, choice, integer, name, quantity, table, text
 from miecsim.case.messages import MISSING, Problems, Refused, join_key, nearest, one_of, refuse, sentence
+from miecsim.case.overrides import dotted
 from miecsim.case.studies import read_frequency
 from miecsim.case.table import Context, Leaf, Raw, Row, key, named_items, read_table
 from miecsim.units import quoted, shown
@@ -152,7 +153,7 @@ def _variant(found: Any, studies: list[str], at: str, problems: Problems) -> tup
     elif study not in studies:
         expected = f"the name of a study: {one_of(studies)}" if studies else "a case with [[study]]"
         problems.add(join_key(at, "study"), quoted(study), expected, nearest(study, studies))
-    settings = tuple(_flat(found.settings or {}, ""))
+    settings = tuple(dotted(found.settings or {}))
     for path, value in settings:
         if not isinstance(value, str | int | float):
             problems.add(join_key(at, "set", path), shown(value), "a value as the key takes it")
@@ -174,12 +175,3 @@ def read_further(raw: Raw, own: Raw, problems: Problems) -> list[Further]:
             frequency = read_frequency(found.frequency, join_key(at, "frequency"), problems)
         result.append(Further(found.name, study, found.group or found.name, settings, frequency or ()))
     return result
-
-
-def _flat(node: Raw, at: str) -> list[tuple[str, Any]]:
-    """(dotted key, value) of nested tables: TOML makes one of a dotted key that is not in quotes."""
-    out: list[tuple[str, Any]] = []
-    for word, value in node.items():
-        here = f"{at}.{word}" if at else word
-        out += _flat(value, here) if isinstance(value, dict) and value else [(here, value)]
-    return out

@@ -136,3 +136,12 @@ def apply_override(raw: Raw, text: str, file: str = "--set") -> Raw:
         return set_key(raw, name, read_value(value))
     except Refused as error:
         raise InputError(f"{file}: {join_key('', *name.split('.'))}: {error}") from None
+
+
+def dotted(node: Raw, at: str = "") -> list[tuple[str, Any]]:
+    """(dotted key, value) of nested tables: TOML makes one of a dotted key that is not in quotes."""
+    out: list[tuple[str, Any]] = []
+    for name, value in node.items():
+        here = f"{at}.{name}" if at else name
+        out += dotted(value, here) if isinstance(value, dict) and value else [(here, value)]
+    return out

@@ -9,7 +9,7 @@ from typing import Any
 
 from miecsim.case.fields import choice, integer, table, tables, text
 from miecsim.case.messages import MISSING, Problems, Refused, join_key, refuse, sentence
-from miecsim.case.overrides import set_key
+from miecsim.case.overrides import dotted, set_key
 from miecsim.case.table import Context, Leaf, Raw, Row, key, read_table, sub_table
 from miecsim.errors import InputError
 from miecsim.units import parse_any, quoted, shown
@@ -278,7 +278,7 @@ def _check_alike(values: tuple[Value, ...], at: str, problems: Problems) -> None
 def _listed(raw: Raw, item: Raw, index: int, problems: Problems) -> Mapping[str, Value]:
     """The settings of one [[sweep.point]], by dotted key."""
     at = f"sweep.point.{index}"
-    settings = dict(_flat(item, ""))
+    settings = dict(dotted(item))
     if not settings:
         problems.add(at, "an empty table", f"{_KEY}, in quotes, and its value")
     for name, value in settings.items():
@@ -289,12 +289,3 @@ def _listed(raw: Raw, item: Raw, index: int, problems: Problems) -> Mapping[str,
             continue
         _check_key(raw, name, (value,), f"{at}.{name}", problems)
     return settings
-
-
-def _flat(node: Raw, at: str) -> list[tuple[str, Any]]:
-    """(dotted key, value) of nested tables: TOML makes one of a dotted key that is not in quotes."""
-    out: list[tuple[str, Any]] = []
-    for name, value in node.items():
-        here = f"{at}.{name}" if at else name
-        out += _flat(value, here) if isinstance(value, dict) and value else [(here, value)]
-    return out

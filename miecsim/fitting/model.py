@@ -10,7 +10,6 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +19,9 @@ from miecsim.case.load import Case, case_from_dict, fitted_variant
 from miecsim.case.overrides import put
 from miecsim.case.table import Raw
 from miecsim.circuit.extract import netlist_of
-from miecsim.errors import InputError, SolveError
+from miecsim.errors import InputError
 from miecsim.grid.stack import Mesh, layer_widths
-from miecsim.inverse.continuum import spectrum_of
+from miecsim.inverse.continuum import no_spectrum_there, spectrum_of
 from miecsim.inverse.family import Family
 from miecsim.inverse.forward import FreeParameter
 from miecsim.inverse.gradients import gradients
@@ -189,7 +188,7 @@ class CaseForward:
 
     def _rising(self, values: Array) -> list[Complex]:
         """Z at the rising frequencies of each of the data."""
-        with _as_solve_errors():
+        with no_spectrum_there():
             return [
                 spectrum_of(family, self._own(one, values), one.frequency)
                 for one, family in zip(self._parts, self._families, strict=True)
@@ -205,7 +204,7 @@ class CaseForward:
             found = [self._slopes(k, values) for k in range(len(self._parts))]
             Z = [own for own, _ in found]
         except InputError:
-            with _as_solve_errors():
+            with no_spectrum_there():
                 found = [self._slopes(k, self._inside(values)) for k in range(len(self._parts))]
             Z = self._rising(values)
         return tuple((z[one.place], dZ[:, one.place]) for z, (_, dZ), one in zip(Z, found, self._parts, strict=True))
@@ -238,14 +237,3 @@ def _decay_lengths(case: Case, frequency: Array) -> Array:
     """Shortest decay length over thickness of each layer, at the highest frequency [Hz]."""
     model, omega = model_of(case), 2 * np.pi * float(frequency[-1])
     return np.array([model.decay_length(i, omega) / layer.thickness for i, layer in enumerate(case.layers)])
-
-
-class _as_solve_errors:
-    """Values that make no case have no spectrum: SolveError in place of InputError."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, InputError):
-            raise SolveError(str(error)) from None

@@ -37,7 +37,7 @@ from miecsim.fitting.record import (
     StartRecord,
 )
 from miecsim.results import atomic
-from miecsim.results.hdf5 import group_in, put, scale
+from miecsim.results.hdf5 import group_in, opened, put, scale
 from miecsim.results.read import read_poles
 from miecsim.results.summary import to_json
 from miecsim.results.write import write_poles
@@ -161,23 +161,11 @@ def _write_further(group: Any, one: FurtherRecord) -> None:
 
 def read_fit(path: str | Path) -> FitRecord:
     """The fit stored in `path`. Raises InputError where it is missing, not HDF5, or not a fit of miecsim."""
-    import h5py
-
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not an HDF5 file") from error
-    with file:
+    with opened(path, "fit") as file:
         found = file.attrs.get("miecsim_fit_format")
         if found is None or int(found) > FORMAT:
             raise InputError(f"{path}: read no fit of miecsim, or one of a newer version")
-        try:
-            return _record(file)
-        except (KeyError, OSError) as error:
-            raise InputError(f"{path}: damaged: {error.args[0] if error.args else error}") from error
+        return _record(file)
 
 
 def _record(file: Any) -> FitRecord:

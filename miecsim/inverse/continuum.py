@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -30,19 +31,24 @@ class Continuum:
     def spectra(self, values: Array) -> tuple[Complex, ...]:
         """Z (n_f,) of each family."""
         own = dict(zip(self.names, map(float, values), strict=True))
-        try:
+        with no_spectrum_there():
             return tuple(spectrum_of(family, own, f) for family, f in self._pairs)
-        except InputError as error:
-            raise SolveError(str(error)) from None
 
     def gradients(self, values: Array) -> tuple[tuple[Complex, Complex], ...]:
         """Z (n_f,) and dZ/dp (n_p, n_f) of each family."""
         own = dict(zip(self.names, map(float, values), strict=True))
-        try:
+        with no_spectrum_there():
             found = [gradients(family, own, f, compiled=True) for family, f in self._pairs]  # a fit asks many times
-        except InputError as error:
-            raise SolveError(str(error)) from None
         return tuple((one.Z, one.dZ) for one in found)
+
+
+@contextmanager
+def no_spectrum_there() -> Iterator[None]:
+    """Values of which no model can be made have no spectrum: SolveError in place of InputError."""
+    try:
+        yield
+    except InputError as error:
+        raise SolveError(str(error)) from None
 
 
 def spectrum_of(family: Family, values: Parameters, f: Array) -> Complex:

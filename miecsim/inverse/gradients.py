@@ -29,8 +29,6 @@ from miecsim.typing import Array, Complex
 
 Build = Callable[[Mapping[str, float]], OperatingPoint]
 METHODS = ("auto", "rails", "line", "circuit")
-# Rails of one node more tightly coupled than this lose digits along a line (see miecsim.solvers.line.coupling).
-LARGEST_COUPLING = 1e6
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,4 @@ def gradients(
 def _is_line(point: OperatingPoint, f: Array) -> bool:
     if not point.system.nodes.chain or point.system.nodes.trees:
         return False
-    blocks = point.small_signal.blocks
-    if not line_solver.is_line(blocks):
-        return False
-    return line_solver.coupling(blocks, 2 * np.pi * float(f.max())) <= LARGEST_COUPLING
+    return line_solver.keeps_digits(point.small_signal.blocks, 2 * np.pi * float(f.max()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,25 @@ import numpy.typing as npt
 from miecsim.errors import InputError
 
 COMPRESS_ABOVE = 4096  # elements; below that a chunked dataset is larger than a plain one
+
+
+@contextmanager
+def opened(path: str | Path, what: str) -> Iterator[Any]:
+    """An HDF5 file to be read. Raises InputError where `what`, as "result file", is missing or not HDF5, and where it
+    turns out to be damaged within."""
+    import h5py
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such {what}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not an HDF5 file") from error
+    with file:
+        try:
+            yield file
+        except (KeyError, OSError) as error:
+            raise InputError(f"{path}: damaged {what}: {error.args[0] if error.args else error}") from error
 
 
 def group_in(parent: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from miecsim.errors import InputError
+from miecsim.results.hdf5 import opened
 from miecsim.results.records import AttributionRecord, GridRecord, Quantity, RunRecord, StudyRecord
 from miecsim.results.technique import read_experiments
 from miecsim.results.write import FORMAT
@@ -20,25 +21,13 @@ if TYPE_CHECKING:
 
 def read_result(path: str | Path) -> RunRecord:
     """The run stored in `path`. Raises InputError when it is missing, not HDF5, or not a miecsim result."""
-    import h5py
-
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such result file")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not an HDF5 file") from error
-    with file:
+    with opened(path, "result file") as file:
         found = file.attrs.get("miecsim_format")
         if found is None:
             raise InputError(f"{path}: an HDF5 file, but not a miecsim result (no attribute miecsim_format)")
         if int(found) > FORMAT:
             raise InputError(f"{path}: result format {int(found)}; this version reads up to {FORMAT}")
-        try:
-            return _run(file)
-        except (KeyError, OSError) as error:
-            raise InputError(f"{path}: damaged result: {error.args[0] if error.args else error}") from error
+        return _run(file)
 
 
 def _run(file: Any) -> RunRecord:

@@ -26,8 +26,6 @@ ACCEPT = 1e-13
 # Frequency-dependent elements, each a matrix of its own to sparse LU, above which particles are better kept in it.
 MOST_ELEMENTS = 64
 METHODS = ("auto", "plain", "compiled", "sparse", "reduced", "iterative")
-# Rails more tightly coupled than this lose digits in the elimination along a line (see line.coupling).
-LARGEST_COUPLING = 1e6
 # Products of nodes, fields cubed and frequencies above which compiling (or loading) the kernel pays.
 COMPILE_ABOVE = 3e7
 
@@ -239,9 +237,7 @@ def _choose(blocks: Blocks, omega: Array, method: str) -> str:
         if not line_solver.is_line(blocks):
             raise InputError(f"method {method!r} needs a one-dimensional line; use 'sparse'")
         return method
-    if method == "sparse" or not line_solver.is_line(blocks):
-        return "sparse"
-    if line_solver.coupling(blocks, omega.max()) > LARGEST_COUPLING:
+    if method == "sparse" or not line_solver.keeps_digits(blocks, omega.max()):
         return "sparse"
     return _kernel(blocks.S_g, omega)
 

@@ -12,6 +12,9 @@ from miecsim.solvers.chain import Chain, Ends, Junctions
 from miecsim.solvers.ends import End, eliminate_end
 from miecsim.typing import Array, Complex, Ints
 
+# Rails more tightly coupled than this lose digits in the elimination along a line (see `coupling`).
+LARGEST_COUPLING = 1e6
+
 
 @dataclass(frozen=True)
 class Line:
@@ -30,6 +33,12 @@ class Line:
 def is_line(blocks: Blocks) -> bool:
     """Whether block-tridiagonal elimination applies: a chain with something between its ends."""
     return blocks.chain and blocks.n_nodes >= 4
+
+
+def keeps_digits(blocks: Blocks, omega: float) -> bool:
+    """Whether the elimination along the line serves these equations up to angular frequency omega [rad/s]: they are a
+    line, and no rail drowns in its coupling to another."""
+    return is_line(blocks) and coupling(blocks, omega) <= LARGEST_COUPLING
 
 
 def coupling(blocks: Blocks, omega: float) -> float:
