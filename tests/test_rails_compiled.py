@@ -83,6 +83,11 @@ def test_a_value_beyond_what_a_number_may_be_has_no_spectrum() -> None:
     assert np.all(np.isfinite(model.spectra(np.array([0.02]))[0]))
     with pytest.raises(SolveError, match="sigma_ion"):
         model.spectra(np.array([-0.02]))
+    family = mx.addressed(battery(BATTERY), {"R": "A.ion.R", "i0": "cathode.interface.exchange_current"})
+    assert np.all(np.isfinite(mx.gradients(family, {"R": 4e-4, "i0": 1.7}, FREQUENCY).dZ))
+    for wrong in ({"R": -4e-4, "i0": 1.7}, {"R": 4e-4, "i0": -1.7}):
+        with pytest.raises(InputError, match="expected a positive number"):
+            mx.gradients(family, wrong, FREQUENCY)
     with pytest.raises(InputError, match="did you mean cathode.sigma_ion"):
         mx.addressed(battery(BATTERY), {"ion": "cathode.sigma_iom"})
     with pytest.raises(InputError, match="decides the grid"):

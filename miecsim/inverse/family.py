@@ -18,6 +18,7 @@ import numpy as np
 from miecsim.inverse.colours import Colours, PartsAt, colours_of, differences
 from miecsim.inverse.parameters import Path
 from miecsim.solvers.bordered import Border, Load, bordered_solve, correction_basis
+from miecsim.solvers.control import control_of
 from miecsim.solvers.floating import inventories
 from miecsim.solvers.newton import Demand
 from miecsim.solvers.rest import rest_point, rest_voltages
@@ -35,8 +36,9 @@ class Family:
     and currents [A] of its terminals, which may depend on them, too. What `miecsim.gradients` knows how to
     differentiate without solving every moved state again.
 
-    numbers: all numbers that the system of some values is made of, by path (see `miecsim.inverse.parameters`), where
-    they are sooner known than the system: lines of two rails then need no other system than one.
+    numbers: all numbers that the system of some values is made of, by path (see `miecsim.inverse.parameters`), and any
+    others that it depends on (its area, say, by a name of their own), where they are sooner known than the system:
+    lines of two rails then need no other system than one.
 
     Grids must not depend on the parameters (give the cells, or their widths). Raises what `system`, `rest_point` and
     `solve_steady` raise.
@@ -68,6 +70,16 @@ class Family:
         """What is imposed on one of the systems."""
         return demand_of(system, self._voltages(values), self._currents(values), None)[0]
 
+    def left_over(self, point: OperatingPoint, demand: Demand, system: System, values: Parameters) -> list[Array]:
+        """What is left of the equations of another member, `system`, at the state and in the groups of `point`:
+        balances (N m,), port voltages or currents (P,), and inventories (G,) over those of its reference state."""
+        u, V, groups = point.u, point.voltages, list(demand.groups)
+        wanted = control_of(system, self._voltages(values), self._currents(values)).value
+        currents = terminal_currents(system, u, V) if demand.base.free else np.zeros(V.size)
+        ports = np.where(demand.base.held, V, currents) - wanted
+        kept = inventories(system, u, groups, V) - inventories(system, rest_state(system), groups, np.zeros(V.size))
+        return [balance(system, u, V).T.ravel(), ports, kept]
+
 
 def rest_of(system: System) -> tuple[Array, Array]:
     """Unknowns (m, N) and port voltages (P,) of a system at rest."""
@@ -75,18 +87,8 @@ def rest_of(system: System) -> tuple[Array, Array]:
     return u, rest_voltages(system, u)
 
 
-def left_over(point: OperatingPoint, demand: Demand, system: System, wanted: Demand) -> list[Array]:
-    """What is left of the equations of another system and its demand at the state of `point`: balances (N m,), port
-    voltages or currents (P,), and inventories of the groups (G,)."""
-    u, V, held = point.u, point.voltages, demand.base.held
-    currents = terminal_currents(system, u, V) if demand.base.free else np.zeros(V.size)
-    ports = np.where(held, V, currents) - wanted.end
-    kept = inventories(system, u, list(demand.groups), V)
-    return [balance(system, u, V).T.ravel(), ports, kept - wanted.inventory]
-
-
 def moved_by(point: OperatingPoint, demand: Demand, slopes: list[Array]) -> tuple[Array, Array]:
-    """du/dp (n_p, m, N) and dV/dp (n_p, P) from the slopes of `left_over`, each (n_p, ...)."""
+    """du/dp (n_p, m, N) and dV/dp (n_p, P) from the slopes of `Family.left_over`, each (n_p, ...)."""
     system, blocks = point.system, point.small_signal.blocks
     basis = correction_basis(blocks, system.laws.state_map.thermal_voltage)
     load = Load(*(-slope.T for slope in slopes))
@@ -122,8 +124,7 @@ def along(family: Family, parameters: Parameters, point: OperatingPoint) -> Call
     demand = family.demand(point.system, parameters)
 
     def left(values: Parameters) -> list[Array]:
-        system = family.system(values)
-        return left_over(point, demand, system, family.demand(system, values))
+        return family.left_over(point, demand, family.system(values), values)
 
     du, dV = moved_by(point, demand, differences(left, parameters))
 

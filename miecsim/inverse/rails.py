@@ -16,7 +16,7 @@ from miecsim.inverse.batches import by_ladder
 from miecsim.inverse.colours import RULE, Parts, differences, step_of
 from miecsim.inverse.family import Family, Parameters, colours_in
 from miecsim.inverse.ladder_plan import Plan, covers, plan_of
-from miecsim.inverse.parameters import Path, changed, numbers_of, parts_of, paths_to, with_values
+from miecsim.inverse.parameters import Path, changed, numbers_of, parts_of, paths_to, with_numbers, with_values
 from miecsim.system import System
 from miecsim.typing import Array, Complex
 
@@ -42,7 +42,7 @@ def addressed(system: System, addresses: Mapping[str, str]) -> Family:
 def spectrum(family: Family, values: Parameters, f: Array) -> Complex | None:
     """Z (n_f,) of a member at frequencies f [Hz]; None where it is not a line of two rails at rest."""
     line = _line(family, values)
-    sets = None if line is None else line.sets(family, values)
+    sets = None if line is None else line.sets(line.vector(family, values))
     Z = None if line is None or sets is None else by_ladder(line.plan, sets, f)
     return Z[0] if Z is not None and np.all(np.isfinite(Z)) else None
 
@@ -51,8 +51,11 @@ def by_rails(family: Family, parameters: Parameters, f: Array) -> tuple[Complex,
     """Z (n_f,) and dZ/dp (n_p, n_f); None where the members are not lines of two rails at rest, or a parameter changes
     more than their numbers."""
     line = _line(family, parameters)
-    sets = None if line is None else line.sets(family, parameters)
-    if line is None or sets is None:
+    if line is None:
+        return None
+    still = line.vector(family, parameters)
+    sets = line.sets(still)
+    if sets is None:
         return None
 
     def numbers_at(values: Parameters) -> Parts:
@@ -61,20 +64,20 @@ def by_rails(family: Family, parameters: Parameters, f: Array) -> tuple[Complex,
     (slopes,) = differences(numbers_at, parameters, colours_in(family, "rails", numbers_at, parameters))
     if not np.all(np.isfinite(slopes)):
         return None
-    still = line.vector(family, parameters)
     moving = np.flatnonzero(np.any(slopes != 0, axis=0))
     if np.any(still[moving] == 0) or not all(line.covered[i] for i in moving):
         return None
-    sets = {path: np.repeat(v, 1 + 2 * len(RULE) * moving.size) for path, v in sets.items()}
     steps = np.array([step_of(still[i]) for i in moving])
-    ways = np.array([sign * count for count, _ in RULE for sign in (1.0, -1.0)])
+    both = [(sign * count, sign * weight) for count, weight in RULE for sign in (1.0, -1.0)]
+    ways, weights = np.array(both).T
+    size = 1 + ways.size * moving.size
+    sets = {path: np.repeat(v, size) for path, v in sets.items()}
     for k, i in enumerate(moving):
-        own = sets.setdefault(line.paths[i], np.full(1 + ways.size * moving.size, still[i]))
+        own = sets.setdefault(line.paths[i], np.full(size, still[i]))
         own[1 + ways.size * k : 1 + ways.size * (k + 1)] += ways * steps[k]
     Z = by_ladder(line.plan, sets, f)
     if not np.all(np.isfinite(Z)):
         return None
-    weights = np.array([sign * weight for _, weight in RULE for sign in (1.0, -1.0)])
     by_number = np.einsum("k,akf->af", weights, Z[1:].reshape(moving.size, ways.size, -1)) / steps[:, None]
     return Z[0], np.asarray(slopes[:, moving] @ by_number)
 
@@ -96,12 +99,13 @@ class _Line:
             return np.full(self.numbers.shape, np.nan)
         return np.array([found.get(path, np.nan) for path in self.paths], dtype=float)
 
-    def sets(self, family: Family, values: Parameters) -> dict[Path, Array] | None:
-        """The numbers (1,) that another member has different; None where the plan does not cover them."""
-        found = self.vector(family, values)
+    def sets(self, found: Array) -> dict[Path, Array] | None:
+        """The numbers (1,) that another member has different; None where the plan does not cover them. Raises
+        InputError for a number that is refused where it stands: the ladder would not notice."""
         other = np.flatnonzero(found != self.numbers)
         if not np.all(np.isfinite(found)) or not all(self.covered[i] for i in other):
             return None
+        with_numbers(self.plan.parts, {self.paths[i]: float(found[i]) for i in other})
         return {self.paths[i]: found[i : i + 1] for i in other} or {self.paths[0]: found[:1]}
 
 

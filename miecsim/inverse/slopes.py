@@ -19,7 +19,7 @@ import numpy as np
 from miecsim.blocks import Blocks
 from miecsim.errors import InputError
 from miecsim.inverse.colours import Parts, PartsAt, differences
-from miecsim.inverse.family import Family, Parameters, colours_in, disturbed, left_over, moved_by, rest_of
+from miecsim.inverse.family import Family, Parameters, colours_in, disturbed, moved_by, rest_of
 from miecsim.linearise import linearise
 from miecsim.solvers.adjoint import Adjoint, adjoint
 from miecsim.solvers.steady import OperatingPoint
@@ -92,7 +92,7 @@ def _of_family(family: Family, parameters: Parameters, point: OperatingPoint, om
         system = family.system(values)
         moved = linearise(system, at.u, at.voltages)
         _check_same(blocks, moved)
-        return left_over(at, demand, system, family.demand(system, values)) + _parts(moved, omega)
+        return family.left_over(at, demand, system, values) + _parts(moved, omega)
 
     anywhere = partial(standing, at=disturbed(point))  # a state in which nothing vanishes by symmetry
     parts = differences(standing, parameters, colours_in(family, "line", anywhere, parameters))
