@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from miecsim.case.load import Case
+from miecsim.case.load import Case, load_case
 from miecsim.sweep import plan_of, points_of, read_index, write_index
 from miecsim.sweep.plan import write_plan
 from miecsim.sweep.solve import Job, solve
@@ -43,6 +43,13 @@ def one_by_one(case: Case, folder: Path) -> None:
     for point in reversed(points):
         solve(Job(point.hash, point.settings, point.raw, case.file, folder / "points"))
     write_index(folder, read_index(folder))
+
+
+def solved_pore(home: Path) -> tuple[Case, Path]:
+    """A case with a grid of eight points, and the folder in which it was solved in this process."""
+    case = load_case(case_with(home / "case", GRID), SMALL)
+    one_by_one(case, home / "alone")
+    return case, home / "alone"
 
 
 def same_index(one: Path, other: Path) -> bool:

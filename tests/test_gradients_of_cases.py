@@ -6,6 +6,7 @@ some of them, with `-m slow` all.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from miecsim.case.fits import DataSet, FreeKey
-from miecsim.case.load import Case, load_case
+from miecsim.case.fits import DataSet, FreeKey, as_written
+from miecsim.case.load import Case, case_from_dict, load_case
+from miecsim.case.overrides import put
 from miecsim.errors import InputError
 from miecsim.fitting.model import CaseForward, Seat
 from miecsim.units import parse_any
@@ -23,7 +25,6 @@ CASES = Path(__file__).resolve().parent.parent / "cases"
 SOME = ("201", "302", "306")
 FREQUENCY = np.array([3e-2, 11.0, 4e3])
 MOST = 5  # parameters of a case
-FIXED = ("fraction", "porosity", "tortuosity")  # at the end of what can be in some cases
 STEP, FLOOR = 6e-3, 0.1  # of the parameter; of |Z|/p, below which differences of Z are its own last digits
 
 
@@ -62,9 +63,21 @@ def free_keys(case: Case) -> list[FreeKey]:
         for item in case.raw.get(kind, []):
             if "name" in item:
                 every += list(numbers({k: v for k, v in item.items() if k != "name"}, f"{kind}.{item['name']}"))
-    every = [one for one in every if not any(word in one[0] for word in FIXED)]
+    every = [one for one in every if can_move(case, *one)]
     chosen = [every[i] for i in np.unique(np.linspace(0, len(every) - 1, MOST).round().astype(int))]
     return [FreeKey(k, v, v / 2, v * 2, unit, True, None, False) for k, v, unit in chosen]
+
+
+def can_move(case: Case, key: str, value: float, unit: str) -> bool:
+    """Whether a number is not at the end of what it can be, as a porosity of 1 is."""
+    ends = [copy.deepcopy(case.raw) for _ in range(2)]
+    try:
+        for raw, share in zip(ends, (1 - 4 * STEP, 1 + 4 * STEP), strict=True):
+            put(raw, key, as_written(share * value, unit))
+            case_from_dict(raw, case.file)
+    except InputError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("directory", shipped())

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from swept_pore import GRID, ROOT, SMALL, case_with, one_by_one, same_index
+from swept_pore import GRID, ROOT, SMALL, case_with, one_by_one, same_index, solved_pore
 
 from miecsim.case import load_case
 from miecsim.cli import main
@@ -41,11 +41,7 @@ values = [0.31, 0.9, 0.57]
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A case with a grid of eight points, and the folder in which it was solved in this process."""
-    home = tmp_path_factory.mktemp("sweep")
-    case = load_case(case_with(home / "case", GRID), SMALL)
-    one_by_one(case, home / "alone")
-    return case, home / "alone"
+    return solved_pore(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from swept_pore import CAPACITANCE, GRID, PORE, ROOT, SMALL, THICKNESS, case_with, one_by_one, same_index
+from swept_pore import CAPACITANCE, GRID, PORE, ROOT, SMALL, THICKNESS, case_with, one_by_one, same_index, solved_pore
 
 from miecsim.case import load_case
 from miecsim.commands.sweep import refuse_failed
@@ -32,11 +32,7 @@ from miecsim.sweep.workers import solve_all
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A case with a grid of eight points, and the folder in which it was solved in this process."""
-    home = tmp_path_factory.mktemp("sweep")
-    case = load_case(case_with(home / "case", GRID), SMALL)
-    one_by_one(case, home / "alone")
-    return case, home / "alone"
+    return solved_pore(tmp_path_factory.mktemp("sweep"))
 
 
 def test_the_index_holds_what_the_points_found(swept):
